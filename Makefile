@@ -1,0 +1,59 @@
+# Everything runs in .venv, which the first target makes from nothing but Python 3.11 or newer.
+PYTHON ?= python3
+VENV   ?= .venv
+RUN     = $(VENV)/bin/python
+PORT   ?= 8501
+
+# `make real`: hub names by default, local folders where there is no hub.
+MODEL ?= HuggingFaceTB/SmolLM2-135M-Instruct
+DATA  ?= openai/gsm8k:main
+REAL  ?= real-project
+REAL_FLAGS ?=
+
+.PHONY: install demo test check format lint types unit browser browser-test duckdb-1.5-test real clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+demo: install
+	$(RUN) -m curation.cli demo demo-project --app --port $(PORT)
+
+test: install
+	$(RUN) -m pytest -m "not browser"
+
+check: install format lint types test
+
+format: install
+	$(RUN) -m ruff format --check .
+
+lint: install
+	$(RUN) -m ruff check .
+
+types: install
+	$(RUN) -m mypy
+
+browser:
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install --yes -qq chromium; }
+
+browser-test: install browser
+	$(RUN) -m pytest -m browser
+
+# The oldest DuckDB that is supported, in an environment of its own over the first.
+duckdb-1.5-test: install
+	$(PYTHON) -m venv $(VENV)-duckdb15
+	echo "$$(realpath $(VENV))/lib/$$($(RUN) -c 'import sys; print(f"python{sys.version_info.major}.{sys.version_info.minor}")')/site-packages" \
+	  > "$$(echo $(VENV)-duckdb15/lib/python*/site-packages)/first.pth"
+	$(VENV)-duckdb15/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-installed "duckdb>=1.5,<1.6"
+	$(VENV)-duckdb15/bin/python -c "import duckdb; assert duckdb.__version__.startswith('1.5'), duckdb.__version__"
+	$(VENV)-duckdb15/bin/python -m pytest -m "not browser" tests/store tests/selection tests/export tests/scoring
+
+real: install
+	MODEL="$(MODEL)" DATA="$(DATA)" PROJECT="$(REAL)" PYTHON="$(RUN)" FLAGS="$(REAL_FLAGS)" bash benchmarks/real.sh
+
+clean:
+	rm -rf $(VENV) $(VENV)-duckdb15 demo-project real-project build *.egg-info

@@ -1,0 +1,204 @@
+"""Commands that compute: train, score, map, demo."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from curation.commands.output import (
+    JsonOption,
+    ProjectArgument,
+    answer,
+    note,
+    progress_bar,
+    wrong_use,
+)
+from curation.scoring.request import ScoreRequest, parse_scores
+from curation.store.project import open_project
+
+ModelOption = Annotated[str, typer.Option(help="A model folder, or a hub id.")]
+
+
+def train(
+    project: ProjectArgument,
+    model: ModelOption,
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder for the model or adapter.")],
+    lora: Annotated[
+        bool, typer.Option("--lora", help="Train a LoRA adapter (needs the peft extra).")
+    ] = False,
+    selection: Annotated[
+        str | None, typer.Option(help="Train on a saved selection; on all traces if not given.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the traces.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Traces an optimiser step.")] = None,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Traces in memory at once; a batch is a multiple.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the order of traces and the first weights.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Fine-tune a model on the traces, the loss on their completions only."""
+    from dataclasses import replace
+
+    from curation.models.train import FULL, LORA
+    from curation.models.train import train as fine_tune
+    from curation.selection.traces import selected_traces
+
+    given: dict[str, Any] = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "at_once": at_once,
+        "seed": seed,
+    }
+    with wrong_use():
+        settings = replace(
+            LORA if lora else FULL, **{name: value for name, value in given.items() if value is not None}
+        )
+    opened = open_project(project)
+    traces = selected_traces(opened, selection)
+    fine_tune(
+        model,
+        traces,
+        output,
+        template=opened.template,
+        settings=settings,
+        lora=lora,
+        on_progress=lambda done, total: (
+            note(f"step {done} of {total}") if done % max(1, total // 20) == 0 else None
+        ),
+    )
+    result = {"output": str(output), "traces": len(traces), "lora": lora}
+    answer(result, f"Trained {model} on {len(traces):,} traces; it is in {output}.", as_json)
+
+
+def score(
+    project: ProjectArgument,
+    model: ModelOption,
+    adapter: Annotated[
+        str, typer.Option(help="A PEFT adapter's folder or hub id; its layers are then attributed.")
+    ] = "",
+    scores: Annotated[
+        str,
+        typer.Option(help="all, or some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm."),
+    ] = "all",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float64.")] = "float32",
+    modules: Annotated[
+        str, typer.Option(help="Layers to attribute to: all, mlp, attention or a regular expression.")
+    ] = "all",
+    steps: Annotated[
+        bool, typer.Option("--steps/--no-steps", help="Split influence over the steps of each trace.")
+    ] = True,
+    damping: Annotated[float, typer.Option(help="In units of each layer's mean eigenvalue.")] = 0.1,
+    factor_traces: Annotated[int, typer.Option(min=2, help="Traces on which the curvature is fitted.")] = 256,
+    max_tokens: Annotated[
+        int, typer.Option(min=0, help="Longer traces are left unscored; 0: as many as the model takes.")
+    ] = 0,
+    token_budget: Annotated[int, typer.Option(min=1, help="Tokens a batch.")] = 4096,
+    direction_gb: Annotated[float, typer.Option(help="Memory for single queries' directions, in GB.")] = 8.0,
+    seed: Annotated[int, typer.Option(help="Of the factor sample and its labels.")] = 0,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it would take, and compute nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score every trace with a model; stopped, the same command continues."""
+    opened = open_project(project)
+    with wrong_use():
+        request = ScoreRequest(
+            model=model,
+            adapter=adapter,
+            scores=parse_scores(scores),
+            by_step=steps,
+            dtype=dtype,
+            device=device,
+            modules=modules,
+            damping=damping,
+            factor_traces=factor_traces,
+            max_tokens=max_tokens,
+            token_budget=token_budget,
+            direction_gb=direction_gb,
+            seed=seed,
+        )
+    if plan:
+        from curation.scoring.plan import plan_run
+
+        planned = plan_run(opened, request)
+        answer(planned.as_dict(), planned.text(), as_json)
+        return
+    from curation.scoring.score import score as score_project
+
+    with progress_bar() as tell:
+        done = score_project(opened, request, on_progress=tell)
+    result = {"run_id": done.run_id, "already_there": done.already_there, "notes": done.notes}
+    words = (
+        f"Run {done.run_id} had answered this before."
+        if done.already_there
+        else f"Run {done.run_id} is published."
+    )
+    answer(result, " ".join([words, *done.notes]), as_json)
+
+
+def make_map(
+    project: ProjectArgument,
+    run: Annotated[str | None, typer.Option(help="Whose embeddings; the newest run's if not given.")] = None,
+    seed: Annotated[int, typer.Option(help="Of layout and clusters.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Lay a run's embeddings out with UMAP and cluster them."""
+    from curation.scoring.map import make_map as lay_out
+
+    made = lay_out(open_project(project), run_id=run, seed=seed)
+    text = f"Mapped {made.traces:,} traces of run {made.run_id} in {made.clusters} clusters."
+    answer(vars(made), text, as_json)
+
+
+def demo(
+    project: Annotated[Path, typer.Argument(metavar="[PROJECT]", help="Folder of the demo project.")] = Path(
+        "demo-project"
+    ),
+    app: Annotated[bool, typer.Option("--app/--no-app", help="Open the app on it at the end.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the app.")] = 8501,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the offline demo: traces with planted flaws, a small model trained on them, every score."""
+    from curation.commands.serve import serve
+    from curation.demo.build import build_demo
+    from curation.demo.report import planted_report
+    from curation.store.catalogue import open_catalogue
+
+    stage = [""]
+
+    def tell(name: str, share: float | None) -> None:
+        if name != stage[0]:
+            stage[0] = name
+            note(f"{name} ...")
+
+    built = build_demo(project, on_progress=tell)
+    catalogue = open_catalogue(built)
+    try:
+        report = planted_report(catalogue)
+    finally:
+        catalogue.close()
+    ranking = report.rankings[0] if report and report.rankings else None
+    found = ranking.overall if ranking else None
+    text = f"The demo project is at {project}."
+    if ranking and found:
+        text += (
+            f" Of {found.planted} planted flaws, {found.found} are among the {ranking.depth} traces lowest in "
+            f"{ranking.score}; a random ranking finds {found.by_chance:.0f}."
+        )
+    result = {
+        "project": str(project),
+        "planted": found.planted if found else None,
+        "found": found.found if found else None,
+        "by_chance": found.by_chance if found else None,
+        "auc": found.auc if found else None,
+    }
+    answer(result, text, as_json)
+    if app:
+        sys.stdout.flush()
+        serve(project, port=port)

@@ -1,0 +1,68 @@
+r"""The final answer of a completion: what it marks, or else what stands last.
+
+| completion | final answer |
+|---|---|
+| `#### N`, `\boxed{N}`, a short line after `</think>` | N (see `traces.answers`); of several, the last |
+| "the answer is N.", "Answer: N" | N; of several, the last |
+| no mark, and it ended on its own | the last number, or else the last line |
+| no mark, and it was cut off | none: what stands last is no conclusion |
+"""
+
+import re
+from dataclasses import dataclass
+
+from curation.models.plain_number import plain_number
+from curation.traces.answers import extract_answer
+
+MARKED, LAST_NUMBER, LAST_LINE, NONE = "marked", "last number", "last line", "none"
+_SHORT = 100
+# Marks stand near the end; this bounds the time that a very long text takes.
+_TAIL = 20_000
+_HASHES = re.compile(r"^[ \t]*####[ \t]*(\S[^\n]*?)[ \t]*$", re.MULTILINE)
+_PHRASE = re.compile(
+    r"\banswer[*_ \t]*(?:is|:|=)[*_: \t]*([^\n]{1,200}?)(?=[.*_ \t]*(?:\n|$)|\.[*_]*[ \t])", re.IGNORECASE
+)
+_NUMBER = re.compile(r"(?:(?<![\w.)\]}])[-−])?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
+
+
+@dataclass(frozen=True)
+class FinalAnswer:
+    """A final answer and how it was found: marked, last number, last line or none."""
+
+    text: str
+    how: str
+
+
+def final_answer(completion: str, *, finished: bool = True) -> FinalAnswer:
+    """Find the final answer of a completion.
+
+    Args:
+        completion: What the model said.
+        finished: Whether it ended on its own. If not, its last line may be cut inside the answer, and counts
+            only for a box that was closed.
+    """
+    tail = completion[-_TAIL:]
+    if not finished:
+        whole, _, last = tail.rpartition("\n")
+        tail = tail if r"\boxed{" in last else whole
+    marked = extract_answer(tail) or _last(_HASHES, tail) or _result(_last(_PHRASE, tail))
+    if marked:
+        return FinalAnswer(marked, MARKED)
+    if finished and r"\boxed{" not in tail:
+        if number := _last(_NUMBER, tail):
+            return FinalAnswer(number.rstrip(","), LAST_NUMBER)
+        line = tail.rstrip().rpartition("\n")[2].strip()
+        if 0 < len(line) <= _SHORT:
+            return FinalAnswer(line, LAST_LINE)
+    return FinalAnswer("", NONE)
+
+
+def _result(said: str) -> str:
+    """What a sentence comes to: in "3 + 4 = 7 apples" that is 7 apples."""
+    result = said.rpartition("=")[2].strip()
+    return result if plain_number(result) else said
+
+
+def _last(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.findall(text)
+    return found[-1].strip() if found else ""

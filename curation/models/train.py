@@ -1,0 +1,104 @@
+"""Fine-tuning on traces: the reference model of the scores, and the models that prove a selection."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from curation.errors import ModelError
+from curation.models.encode import encode
+from curation.models.load import load_module, load_tokenizer
+from curation.models.train_settings import FULL, LORA, TrainSettings
+from curation.models.trainer import IGNORED, Example, OnSteps, deterministic, make_trainer
+from curation.traces.trace import Trace
+
+__all__ = ["FULL", "LORA", "TrainSettings", "train"]
+
+
+def train(
+    model: str,
+    traces: Sequence[Trace],
+    output: Path,
+    *,
+    template: str = "auto",
+    settings: TrainSettings | None = None,
+    lora: bool = False,
+    device: str = "auto",
+    on_progress: OnSteps | None = None,
+) -> None:
+    """Fine-tune a model on traces, with the loss on their completions, and save it with its tokenizer.
+
+    The same call on the same machine gives the same weights. Runs on CUDA where it is there, in bfloat16.
+
+    Args:
+        model: Folder or hub id of the base model.
+        traces: What to learn.
+        output: New folder for the model, or for the adapter if `lora`; there complete or not at all.
+        template: How a prompt becomes text (see `Project.template`).
+        settings: `FULL` or, if `lora`, `LORA` where None.
+        lora: Train a LoRA adapter on all linear layers instead of all weights. Needs the extra `peft`.
+        device: "auto" (CUDA where there is one), or "cpu".
+        on_progress: Called with (optimiser steps done, steps in total).
+
+    Raises:
+        ModelError: The model cannot be loaded, there is nothing to learn, the output is already there, or the
+            loss is not finite.
+    """
+    settings = settings or (LORA if lora else FULL)
+    if output.exists():
+        raise ModelError(f"{output} is already there; choose a new folder for the trained model.")
+    part = output.with_name(f"{output.name}.part")
+    with deterministic():
+        set_seed(settings.seed)
+        tokenizer, network = load_tokenizer(model), load_module(model, torch.float32)
+        examples = _examples(tokenizer, traces, template, min(settings.max_tokens, _positions(network)))
+        if lora:
+            network = _with_adapter(network, settings)
+        try:
+            padding = tokenizer.pad_token_id or tokenizer.eos_token_id or 0
+            make_trainer(network, examples, padding, part, settings, device, on_progress).train()
+            # Written beside the final place, then renamed: a killed training leaves no half model there.
+            shutil.rmtree(part, ignore_errors=True)
+            network.save_pretrained(part)
+            tokenizer.save_pretrained(part)
+            part.rename(output)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _examples(tokenizer: Any, traces: Sequence[Trace], template: str, longest: int) -> list[Example]:
+    """Tokens and labels of each trace, as scoring reads it; none of those whose whole completion is cut off."""
+    examples = []
+    for trace in traces:
+        encoded = encode(tokenizer, trace.prompt, trace.response, template=template, system=trace.system)
+        ids = list(encoded.ids)
+        labels = [IGNORED] * encoded.prompt_length + ids[encoded.prompt_length :]
+        if encoded.prompt_length < longest:
+            examples.append({"input_ids": ids[:longest], "labels": labels[:longest]})
+    if not examples:
+        raise ModelError(
+            f"Of {len(traces)} traces given, none can be trained on (a prompt has to be under {longest} tokens); "
+            "ingest some, or choose a selection that keeps some."
+        )
+    return examples
+
+
+def _positions(network: Any) -> int:
+    return int(getattr(network.config, "max_position_embeddings", None) or 2**31)
+
+
+def _with_adapter(network: Any, settings: TrainSettings) -> Any:
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise ModelError("LoRA needs the peft extra: pip install 'curation[peft]'.") from error
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        target_modules="all-linear",
+    )
+    return get_peft_model(network, config)

@@ -1,0 +1,58 @@
+"""How to fine-tune: one frozen set of numbers, with defaults for all weights and for an adapter."""
+
+from dataclasses import dataclass
+
+from curation.errors import ModelError
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to fine-tune. The defaults are LIMO's full fine-tuning; `LORA` has those for an adapter.
+
+    Attributes:
+        learning_rate: Peak of the schedule.
+        schedule: How the learning rate falls after the warm-up: cosine, linear or constant.
+        warmup: Share of the optimiser steps in which the learning rate rises from 0.
+        epochs: Passes over the traces.
+        batch_size: Traces an optimiser step.
+        at_once: Traces in memory at once, of which a batch is a multiple.
+        weight_decay: AdamW's decoupled weight decay.
+        max_gradient_norm: Gradients are scaled down to this norm.
+        max_tokens: Tokens of prompt and completion after which a trace is cut off.
+        lora_rank: Rank of the adapter, where one is trained.
+        lora_alpha: Scale of the adapter, where one is trained.
+        seed: Decides the order of the traces, dropout and the adapter's first weights.
+    """
+
+    learning_rate: float = 5e-6
+    schedule: str = "cosine"
+    warmup: float = 0.0
+    epochs: float = 15
+    batch_size: int = 8
+    at_once: int = 1
+    weight_decay: float = 0.01
+    max_gradient_norm: float = 1.0
+    max_tokens: int = 16_384
+    lora_rank: int = 16
+    lora_alpha: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ModelError: A number is out of its range, or the schedule is unknown.
+        """
+        if self.schedule not in ("cosine", "linear", "constant"):
+            raise ModelError(f"There is no schedule {self.schedule!r}; use cosine, linear or constant.")
+        if not (self.learning_rate > 0 and self.epochs > 0 and self.max_tokens > 1 and self.lora_rank > 0):
+            raise ModelError("Learning rate, epochs and LoRA rank must be above 0, and max_tokens above 1.")
+        if self.at_once < 1 or self.batch_size < 1 or self.batch_size % self.at_once:
+            raise ModelError(
+                f"A batch of {self.batch_size} traces cannot be taken {self.at_once} at once; "
+                "make the batch a multiple of that."
+            )
+
+
+FULL = TrainSettings()
+LORA = TrainSettings(learning_rate=2e-4, epochs=2)

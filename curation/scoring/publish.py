@@ -1,0 +1,144 @@
+"""From the shards of a finished job to the run's published file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import spearmanr
+
+from curation.models.linear import Coverage
+from curation.scoring.job import Job
+from curation.scoring.rds import Embedding
+from curation.scoring.work import QuerySet, Work
+from curation.store.database import Connection, literal, load
+from curation.store.project import Project
+from curation.store.publish import publishing
+from curation.store.schema import RUN
+
+# Mean over a group of the ascending rank of a trace's influence on each query, over the number of traces; ties
+# share their mean rank. The standard errors are those of a mean over the group's queries. Lists in the order of
+# the queries, since a sum in the order of threads is not the same to the last bit.
+RANKS = """
+    INSERT INTO scores
+    SELECT trace_id, 'influence-rank/' || "group", list_avg(ranks), list_stddev_samp(ranks) / sqrt(len(ranks))
+    FROM (SELECT trace_id, q."group", list(rank ORDER BY query_id) AS ranks
+          FROM (SELECT trace_id, query_id,
+                       (rank() OVER (PARTITION BY query_id ORDER BY value)
+                        + (count(*) OVER (PARTITION BY query_id, value) - 1) / 2.0)
+                       / count(*) OVER (PARTITION BY query_id) AS rank
+                FROM query_scores)
+          JOIN _queries q USING (query_id) GROUP BY ALL)
+"""
+STANDARD_ERRORS = """
+    UPDATE scores SET standard_error = e.standard_error
+    FROM (SELECT trace_id, 'influence/' || q."group" AS name,
+                 list_stddev_samp(list(value ORDER BY query_id)) / sqrt(count(*)) AS standard_error
+          FROM query_scores JOIN _queries q USING (query_id) GROUP BY ALL) e
+    WHERE scores.trace_id = e.trace_id AND scores.name = e.name
+"""
+# What could not be computed is NULL, by name, and never NaN.
+NOT_COMPUTED = [
+    "UPDATE scores SET value = NULL, standard_error = NULL WHERE NOT isfinite(value)",
+    "UPDATE scores SET standard_error = NULL WHERE NOT isfinite(standard_error)",
+    "INSERT INTO scores SELECT u.trace_id, n.name, NULL, NULL FROM unscored u, (SELECT DISTINCT name FROM scores) n",
+    """INSERT INTO unscored SELECT trace_id, 'not finite: ' || string_agg(name, ', ' ORDER BY name)
+       FROM scores WHERE value IS NULL AND trace_id NOT IN (SELECT trace_id FROM unscored) GROUP BY trace_id""",
+    "CREATE TABLE _sorted AS SELECT * FROM scores ORDER BY name, trace_id",
+    "DROP TABLE scores",
+    "ALTER TABLE _sorted RENAME TO scores",
+]
+
+
+def publish_run(
+    project: Project,
+    job: Job,
+    work: Work,
+    *,
+    key: str,
+    coverage: Coverage | None,
+    query_vectors: Embedding,
+    timings: Mapping[str, float],
+    started: datetime,
+) -> None:
+    """Gather the shards into `runs/<run_id>.duckdb`, add what is known only over the whole pool, publish."""
+    with publishing(project.root / "runs", RUN, job.run_id) as connection:
+        for table, columns in (
+            ("scores", "trace_id, name, value, NULL"),
+            ("steps", "*"),
+            ("query_scores", "*"),
+            ("vectors", "*"),
+            ("unscored", "*"),
+        ):
+            if shards := job.shards(table):
+                files = ", ".join(literal(str(path)) for path in shards)
+                connection.execute(f"INSERT INTO {table} SELECT {columns} FROM read_parquet([{files}])")
+        _load_queries(connection, work.queries, query_vectors)
+        if "influence-rank" in work.scores:
+            connection.execute(RANKS)
+            connection.execute(STANDARD_ERRORS)
+        connection.execute("DROP TABLE _queries")
+        for statement in NOT_COMPUTED:
+            connection.execute(statement)
+        tokens = connection.execute(
+            "SELECT coalesce(sum(value), 0) FROM scores WHERE name = 'tokens'"
+        ).fetchall()[0][0]
+        row = {
+            "run_id": job.run_id,
+            "model": work.request.model,
+            "revision": work.model.revision,
+            "adapter": work.request.adapter,
+            "dtype": work.request.dtype,
+            "device": str(work.model.device),
+            "parameters": json.dumps(_parameters(work, key)),
+            "code_version": version("curation"),
+            "started": started.replace(tzinfo=None),
+            "finished": datetime.now(UTC).replace(tzinfo=None),
+            "timings": json.dumps({stage: round(seconds, 3) for stage, seconds in timings.items()}),
+            "tokens": int(tokens),
+            "coverage": json.dumps({**asdict(coverage), "share": coverage.share} if coverage else {}),
+            "stability": json.dumps(_stability(job)),
+        }
+        load(connection, "run", pa.Table.from_pylist([row]))
+
+
+def _load_queries(connection: Connection, queries: QuerySet, embedding: Embedding) -> None:
+    ids = pa.array([query.query_id for query in queries.queries], pa.string())
+    groups = pa.array([query.group for query in queries.queries], pa.string())
+    connection.execute('CREATE TABLE _queries (query_id VARCHAR, "group" VARCHAR)')
+    load(connection, "_queries", pa.table({"query_id": ids, "group": groups}))
+    vectors = [embedding.vectors[i].numpy() for i in range(len(queries.queries)) if i in embedding.vectors]
+    if vectors:
+        column = pa.array(vectors, pa.list_(pa.float32()))
+        load(connection, "query_vectors", pa.table({"query_id": ids, "group": groups, "vector": column}))
+
+
+def _parameters(work: Work, key: str) -> dict[str, Any]:
+    return {
+        **asdict(work.request),
+        "scores": sorted(work.scores),
+        "key": key,
+        "template": work.catalogue.project.template,
+        "files": [name for name in work.catalogue.files if name.startswith(("batches/", "queries/"))],
+        "groups": work.queries.sizes,
+        "queries_left_out": work.queries.left_out,
+    }
+
+
+def _stability(job: Job) -> dict[str, float | None]:
+    """Spearman correlation of each group's influence between the two halves of the factor sample."""
+    shards = job.shards("halves")
+    if not shards:
+        return {}
+    halves = pa.concat_tables([pa.parquet.read_table(path) for path in shards])
+    names, values = np.array(halves["name"].to_pylist()), halves["value"].to_numpy()
+    result: dict[str, float | None] = {}
+    for group in sorted({name.partition("/")[2] for name in names}):
+        first, second = (values[names == f"{half}/{group}"] for half in (0, 1))
+        rho = float(spearmanr(first, second).statistic) if len(first) > 2 else float("nan")
+        result[group] = round(rho, 4) if np.isfinite(rho) else None
+    return result

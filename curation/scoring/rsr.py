@@ -1,0 +1,41 @@
+"""RSR, rank-surprisal ratio (2601.14249): how far down a token was ranked against how surprising it was."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from curation.scoring.fused import Collector, Forward
+
+RANK_CAP = 100
+
+
+@dataclass
+class RankSurprisal(Collector):
+    """Collects sum_k min(rank of token k, 100) / sum_k -log p(token k); lower is better. The top rank is 1.
+
+    Attributes:
+        ranks: (P,) float64 sum of capped ranks.
+        nll: (P,) float64 sum of surprisals, in nats.
+    """
+
+    ranks: Tensor
+    nll: Tensor
+
+    @classmethod
+    def of(cls, count: int) -> "RankSurprisal":
+        """An empty sheet for P sequences."""
+        return cls(torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64))
+
+    def forward(self, seen: Forward) -> None:
+        """Rank each target among the vocabulary: one more than the number of tokens that the model prefers to it."""
+        target = seen.logits.gather(1, seen.batch.targets.unsqueeze(1))
+        rank = (seen.logits > target).sum(1).add(1).clamp(max=RANK_CAP).double()
+        indices = seen.batch.indices.cpu()
+        self.ranks[indices] = seen.batch.sum_by_row(rank).cpu()
+        self.nll[indices] = seen.batch.sum_by_row(seen.nll.double()).cpu()
+
+    @property
+    def ratio(self) -> Tensor:
+        """(P,) the score."""
+        return self.ranks / self.nll

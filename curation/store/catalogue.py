@@ -1,0 +1,182 @@
+"""One read-only connection over everything published, under plain views."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from curation.errors import ProjectError
+from curation.store import database
+from curation.store.database import Connection, Parameters, literal
+from curation.store.decisions import CURRENT, decision_log, decision_stamp
+from curation.store.project import Project
+from curation.store.schema import BATCH, DECISIONS, MAP, QUERIES, RUN, column_names, create_statements
+
+# Tables of a run that get the run's id in front, so that runs can be told apart in one view.
+_RUN_TABLES = [name for name in RUN if name != "run"]
+
+
+@dataclass
+class Catalogue:
+    """A project as tables: traces, duplicates, rejected, queries, run, scores, steps, query_scores, vectors,
+    query_vectors, unscored, map, decisions (the log) and verdicts (what holds now for each decided trace).
+
+    Attributes:
+        project: The project that was read.
+        files: The published files behind the views: a cache key.
+        problems: One sentence for each file that could not be read; everything else is there.
+    """
+
+    project: Project
+    connection: Connection
+    files: tuple[str, ...]
+    problems: list[str] = field(default_factory=list)
+    _stamp: tuple[int, int] = (-1, -1)
+
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """All rows of a query, as tuples; safe from several threads at once."""
+        with self.connection.cursor() as cursor:
+            return database.rows(cursor, sql, parameters)
+
+    def table(self, sql: str, parameters: Parameters = None) -> pa.Table:
+        """All rows of a query, as an Arrow table; safe from several threads at once."""
+        with self.connection.cursor() as cursor:
+            return database.table(cursor, sql, parameters)
+
+    def batches(self, sql: str, parameters: Parameters = None) -> Iterator[pa.RecordBatch]:
+        """The rows of a query in slices, never all in memory; plain scans come in the order of ingest."""
+        with self.connection.cursor() as cursor:
+            yield from database.batches(cursor, sql, parameters)
+
+    def refresh(self) -> None:
+        """Read the decisions again if there are new ones."""
+        stamp = decision_stamp(self.project)
+        if stamp == self._stamp:
+            return
+        log = decision_log(self.project)
+        with self.connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("DELETE FROM decisions")
+            database.load(cursor, "decisions", log)
+            cursor.execute("COMMIT")
+        self._stamp = stamp
+
+    def damage(self, *folders: str) -> str | None:
+        """The first problem with a file of these folders: what stops work that must see all of them."""
+        places = tuple(f"{folder}/" for folder in folders)
+        return next((problem for problem in self.problems if problem.startswith(places)), None)
+
+    def add_table(self, name: str, data: pa.Table) -> None:
+        """Put a derived table beside the views, for a user's SQL and for bundles."""
+        self.connection.register("_derived", data)
+        self.connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM _derived')
+        self.connection.unregister("_derived")
+
+    def close(self) -> None:
+        """Let go of every file."""
+        self.connection.close()
+
+
+def open_catalogue(project: Project, *, files: Collection[str] | None = None) -> Catalogue:
+    """Attach every published file of a project read-only and put plain views over them.
+
+    A file that is damaged is left out and named in `problems`; the rest works.
+
+    Args:
+        project: The project.
+        files: Only these of `project.files`, to see the project as it was before others came; all if None.
+    """
+    connection = database.connect()
+    wanted = tuple(name for name in project.files if files is None or name in files)
+    catalogue = Catalogue(project, connection, wanted)
+    for statement in create_statements(DECISIONS):
+        connection.execute(statement)
+    batches = _attach(catalogue, project.batches, "batch", BATCH)
+    queries = _attach(catalogue, project.queries, "queries", QUERIES)
+    runs = _attach(catalogue, project.runs, "run", RUN)
+    maps = _attach(catalogue, project.maps, "map", MAP)
+    for tables, attached in ((BATCH, batches), (QUERIES, queries), (MAP, maps), (RUN, runs)):
+        for name, columns in tables.items():
+            _view(connection, name, columns, attached, of_run=name in _RUN_TABLES)
+    connection.execute(f"CREATE VIEW verdicts AS {CURRENT}")
+    catalogue.refresh()
+    return catalogue
+
+
+def _attach(catalogue: Catalogue, paths: list[Path], kind: str, tables: dict[str, str]) -> dict[str, Path]:
+    """Attach files read-only as kind_0, kind_1, ...; those that fail a first read become a problem."""
+    attached = {}
+    wanted = [path for path in paths if str(path.relative_to(catalogue.project.root)) in catalogue.files]
+    for number, path in enumerate(wanted):
+        alias = f"{kind}_{number}"
+        try:
+            catalogue.connection.execute(f"ATTACH {literal(str(path))} AS {alias} (READ_ONLY)")
+            for name, columns in tables.items():
+                first = f'SELECT {column_names(columns)} FROM {alias}."{name}" LIMIT 1'
+                catalogue.connection.execute(first).fetchall()
+        except duckdb.Error:
+            catalogue.problems.append(
+                f"{path.relative_to(catalogue.project.root)} cannot be read; restore it, or move it away and make it again."
+            )
+        else:
+            attached[alias] = path
+    return attached
+
+
+def _view(
+    connection: Connection, name: str, columns: str, sources: dict[str, Path], *, of_run: bool = False
+) -> None:
+    """A view over the table of one name in all attached files; an empty table of that shape if there are none."""
+    if not sources:
+        connection.execute(f'CREATE TABLE "{name}" ({"run_id VARCHAR, " if of_run else ""}{columns})')
+        return
+    names = column_names(columns)
+    union = " UNION ALL ".join(
+        f'SELECT {f"{literal(path.stem)} AS run_id, " if of_run else ""}{names} FROM {alias}."{name}"'
+        for alias, path in sources.items()
+    )
+    connection.execute(f'CREATE VIEW "{name}" AS {union}')
+
+
+def run_sql(catalogue: Catalogue, sql: str) -> pa.Table:
+    """Run a user's own SELECT on the catalogue, with no way to the file system and no way to change a setting.
+
+    The catalogue's connection is locked for good by this, so give it one of its own.
+
+    Raises:
+        ProjectError: The SQL is wrong, is no single SELECT, or tries to leave the project.
+    """
+    catalogue.connection.execute("SET enable_external_access = false")
+    catalogue.connection.execute("SET lock_configuration = true")
+    try:
+        statements = catalogue.connection.extract_statements(sql)
+        if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+            raise ProjectError("Only a single SELECT is run here; the project's files never change by SQL.")
+        return catalogue.table(sql)
+    except duckdb.Error as error:
+        raise ProjectError(f"The SQL failed: {str(error).strip().splitlines()[0]}") from error
+
+
+def bundle(catalogue: Catalogue, path: Path) -> None:
+    """Write every view and table of a catalogue into one portable DuckDB file.
+
+    Raises:
+        ProjectError: The file is already there.
+    """
+    if path.exists():
+        raise ProjectError(f"{path} is already there; choose another name for the bundle.")
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    own = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'memory' UNION SELECT view_name FROM "
+    own += "duckdb_views() WHERE database_name = 'memory' AND NOT internal"
+    try:
+        catalogue.connection.execute(f"ATTACH {literal(str(part))} AS bundled")
+        for (name,) in database.rows(catalogue.connection, own):
+            catalogue.connection.execute(f'CREATE TABLE bundled."{name}" AS SELECT * FROM "{name}"')
+        catalogue.connection.execute("DETACH bundled")
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""One score of one run as a sorted column: ranks and histograms without going back to the table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.store.catalogue import Catalogue
+
+Floats = NDArray[np.float64]
+KINDS = (
+    "influence",
+    "perplexity",
+    "nll",
+    "rsr",
+    "rds",
+    "influence-mean",
+    "influence-cosine",
+    "influence-rank",
+)
+GROUPS = ("gold", "correct", "incorrect")
+
+
+@dataclass(frozen=True)
+class Column:
+    """All values of one score, ascending.
+
+    Attributes:
+        name: The score.
+        values: (scored traces,), ascending, without those not computed.
+    """
+
+    name: str
+    values: Floats
+
+    @property
+    def count(self) -> int:
+        """How many traces have this score."""
+        return len(self.values)
+
+    @property
+    def signed(self) -> bool:
+        """Whether the score has a sign that means something: influence, where positive is helpful."""
+        return self.name.startswith(("influence/", "influence-mean/", "influence-cosine/"))
+
+    @property
+    def scale(self) -> float:
+        """The 95th percentile of the absolute values: where a colour or a bar is full."""
+        if not self.count:
+            return 1.0
+        return float(np.quantile(np.abs(self.values), 0.95)) or float(np.abs(self.values).max()) or 1.0
+
+    def rank(self, value: float) -> int:
+        """Place of a value counted from the highest, which is 1; equal values share the first place."""
+        return int(self.count - np.searchsorted(self.values, value, side="right")) + 1
+
+    def span(self, low: float | None, high: float | None) -> int:
+        """How many values lie in a range, both ends included."""
+        start = 0 if low is None else int(np.searchsorted(self.values, low, side="left"))
+        stop = self.count if high is None else int(np.searchsorted(self.values, high, side="right"))
+        return max(0, stop - start)
+
+    def histogram(self, bins: int) -> tuple[NDArray[np.int64], Floats]:
+        """Counts (bins,) and edges (bins + 1,) over the central 94%; what lies beyond is in the end bins."""
+        if not self.count:
+            return np.zeros(bins, np.int64), np.linspace(0.0, 1.0, bins + 1)
+        low, high = np.quantile(self.values, [0.03, 0.97])
+        edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
+        inner = np.searchsorted(self.values, edges[1:-1], side="left")
+        return np.diff(np.concatenate([[0], inner, [self.count]])), edges
+
+
+def score_column(catalogue: Catalogue, run_id: str, name: str) -> Column:
+    """Read one score of one run; empty where the run does not have it."""
+    table = catalogue.table(
+        "SELECT value FROM scores WHERE run_id = ? AND name = ? AND isfinite(value) ORDER BY value",
+        [run_id, name],
+    )
+    return Column(name, table["value"].to_numpy().astype(np.float64))
+
+
+def score_names(catalogue: Catalogue, run_id: str) -> list[str]:
+    """The scores of a run that at least one trace has, influence first."""
+    sql = "SELECT DISTINCT name FROM scores WHERE run_id = ? AND value IS NOT NULL"
+    return sorted((str(name) for (name,) in catalogue.rows(sql, [run_id])), key=reading_order)
+
+
+def reading_order(name: str) -> tuple[int, int, str]:
+    """Sort key of score names: influence first, and of groups the one that selects best."""
+    kind, _, group = name.partition("/")
+    return (
+        KINDS.index(kind) if kind in KINDS else len(KINDS),
+        GROUPS.index(group) if group in GROUPS else len(GROUPS),
+        name,
+    )
+
+
+def score_by_trace(catalogue: Catalogue, run_id: str, name: str) -> Floats:
+    """(traces,) one score, aligned with all sorted trace ids of the project; NaN where not computed."""
+    table = catalogue.table(
+        """SELECT max(s.value) AS value FROM traces t
+           LEFT JOIN scores s ON s.trace_id = t.trace_id AND s.run_id = ? AND s.name = ?
+           GROUP BY t.trace_id ORDER BY t.trace_id""",
+        [run_id, name],
+    )
+    return np.asarray(table["value"].to_numpy(), dtype=np.float64)

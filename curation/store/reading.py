@@ -1,0 +1,131 @@
+"""One trace, read in full: its text, where it stands in each score, its steps, its history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from curation.store.catalogue import Catalogue
+
+# A browser shows a part this long at once; a longer response is read part by part.
+PART = 50_000
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A trace as the reader shows it.
+
+    Attributes:
+        trace_id: The trace.
+        prompt: Its problem, cut at PART characters.
+        response: One part of its response.
+        part: Which part, from 0.
+        start: Character offset of the part in the response.
+        length: Characters of the whole response.
+        answer: Its final answer, if the source names one.
+        system: Its system message.
+        metadata: The other columns of the source row, as JSON text.
+        source: Where it came from.
+        source_row: Its line there.
+        duplicates: Other rows of any source with the same content.
+        verdict: What holds now; "" if nobody decided.
+    """
+
+    trace_id: str
+    prompt: str
+    response: str
+    part: int
+    start: int
+    length: int
+    answer: str
+    system: str
+    metadata: str
+    source: str
+    source_row: int
+    duplicates: int
+    verdict: str
+
+    @property
+    def parts(self) -> int:
+        """How many parts the response has."""
+        return max(1, -(-self.length // PART))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A score of a trace; value None if it was not computed."""
+
+    name: str
+    value: float | None
+    standard_error: float | None
+
+
+@dataclass(frozen=True)
+class StepValue:
+    """A step and what a score says of it; start and stop are character offsets into the response."""
+
+    start: int
+    stop: int
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A decision on a trace, as the log has it."""
+
+    number: int
+    verdict: str
+    reason: str
+    note: str
+    actor: str
+    time: datetime
+    is_undo: bool
+
+
+def read(catalogue: Catalogue, trace_id: str, part: int = 0) -> Reading | None:
+    """Read a trace; None if the project does not hold it."""
+    found = catalogue.rows(
+        f"""SELECT t.trace_id, left(prompt, {PART}), substr(response, ? * {PART} + 1, {PART}), ?, ? * {PART},
+                   length(response), answer, left(system, {PART}), left(metadata, {PART}), source, source_row,
+                   (SELECT count(*) FROM duplicates d WHERE d.trace_id = t.trace_id),
+                   coalesce((SELECT verdict FROM verdicts v WHERE v.trace_id = t.trace_id), '')
+            FROM traces t WHERE t.trace_id = ?""",
+        [part, part, part, trace_id],
+    )
+    return Reading(*found[0]) if found else None
+
+
+def standings(catalogue: Catalogue, run_id: str, trace_id: str) -> dict[str, Standing]:
+    """Every score of a trace in a run, by name."""
+    found = catalogue.rows(
+        "SELECT name, value, standard_error FROM scores WHERE run_id = ? AND trace_id = ?", [run_id, trace_id]
+    )
+    return {row[0]: Standing(*row) for row in found}
+
+
+def steps(catalogue: Catalogue, run_id: str, trace_id: str) -> dict[str, list[StepValue]]:
+    """The steps of a trace in a run, in order, for each score that was split over steps."""
+    found = catalogue.rows(
+        "SELECT name, start, stop, value FROM steps WHERE run_id = ? AND trace_id = ? ORDER BY name, step",
+        [run_id, trace_id],
+    )
+    split: dict[str, list[StepValue]] = {}
+    for name, start, stop, value in found:
+        split.setdefault(name, []).append(StepValue(start, stop, value))
+    return split
+
+
+def unscored_reason(catalogue: Catalogue, run_id: str, trace_id: str) -> str:
+    """Why a run could not score a trace; "" if it could."""
+    found = catalogue.rows(
+        "SELECT reason FROM unscored WHERE run_id = ? AND trace_id = ?", [run_id, trace_id]
+    )
+    return str(found[0][0]) if found else ""
+
+
+def history(catalogue: Catalogue, trace_id: str) -> list[Event]:
+    """All decisions on a trace, newest first."""
+    found = catalogue.rows(
+        """SELECT number, verdict, reason, note, actor, time, undoes IS NOT NULL FROM decisions
+           WHERE trace_id = ? ORDER BY number DESC""",
+        [trace_id],
+    )
+    return [Event(*row) for row in found]

@@ -1,0 +1,134 @@
+"""Deciding: buttons and keys whose callbacks write to the log at once, then move on to the next trace."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.store import browse
+from curation.store.decisions import Verdict, decide, undo
+from curation.ui.format import plural, short_id
+from curation.ui.markup import sentence
+from curation.ui.session import Session, current_session
+from curation.ui.view import current_view
+
+DONE = {"keep": "Kept", "veto": "Vetoed", "undecided": "Made undecided"}
+PAGE_SIZE = 100
+
+
+def open_trace(trace_id: str) -> None:
+    """Show a trace in the reader."""
+    st.session_state["trace"] = trace_id
+    st.session_state["reader_part"] = 1
+
+
+def decision_bar(trace_id: str, verdict: str) -> None:
+    """Keep, veto, undecided, undo, and the ways to the traces before and after."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.button(
+            "Keep",
+            key="keep",
+            shortcut="K",
+            on_click=_record,
+            args=(trace_id, "keep"),
+            type=_kind("keep", verdict),
+        )
+        st.button(
+            "Veto",
+            key="veto",
+            shortcut="V",
+            on_click=_record,
+            args=(trace_id, "veto"),
+            type=_kind("veto", verdict),
+        )
+        st.button("Undecided", key="undecided", shortcut="U", on_click=_record, args=(trace_id, "undecided"))
+        st.button(
+            "Undo",
+            key="undo",
+            shortcut="Z",
+            on_click=_undo,
+            help="Takes back your last decision, single or bulk.",
+        )
+        st.button("Previous", key="previous", shortcut="Left", on_click=_move, args=(trace_id, -1))
+        st.button("Next", key="next", shortcut="Right", on_click=_move, args=(trace_id, 1))
+    with st.container(horizontal=True, gap="small"):
+        st.text_input(
+            "Reason", key="reason", placeholder="Reason, kept with the decision", label_visibility="collapsed"
+        )
+        st.text_input("Note", key="note", placeholder="Note", label_visibility="collapsed")
+
+
+def decide_many(trace_ids: Sequence[str], verdict: Verdict, reason: str) -> None:
+    """One verdict on many traces, as a step that one undo takes back; for a button's callback."""
+    session = current_session()
+    try:
+        done = decide(session.project, trace_ids, verdict, reason=reason, actor=session.reviewer)
+        tell(f"{DONE[verdict]} {plural(done.traces, 'trace')}. Undo in Browse takes it back.")
+    except CurationError as error:
+        tell(str(error))
+
+
+def tell(message: str) -> None:
+    """Keep a message for the next rerun."""
+    st.session_state["told"] = message
+
+
+def show_told() -> None:
+    """Show the message of the last callback, once."""
+    st.caption(sentence(st.session_state.pop("told", "")) or "\u00a0")
+
+
+def _kind(verdict: str, current: str) -> Literal["primary", "secondary"]:
+    return "primary" if verdict == current else "secondary"
+
+
+def _record(trace_id: str, verdict: Verdict) -> None:
+    session = current_session()
+    try:
+        following = browse.neighbour(session.catalogue, current_view(session), trace_id, 1)
+        reason, note = st.session_state.get("reason", ""), st.session_state.get("note", "")
+        decide(session.project, [trace_id], verdict, reason=reason, note=note, actor=session.reviewer)
+    except CurationError as error:
+        tell(str(error))
+        return
+    st.session_state["reason"] = st.session_state["note"] = ""
+    tell(f"{DONE[verdict]} {short_id(trace_id)}; Z takes it back.")
+    _show(session, following or trace_id)
+
+
+def _undo() -> None:
+    session = current_session()
+    try:
+        undone = undo(session.project, actor=session.reviewer)
+    except CurationError as error:
+        tell(str(error))
+        return
+    if not undone.traces:
+        tell(f"{session.reviewer} has no decision to take back.")
+        return
+    session.catalogue.refresh()
+    last = session.catalogue.rows("SELECT trace_id FROM decisions WHERE number = ?", [undone.number])[0][0]
+    what = short_id(last) if undone.traces == 1 else plural(undone.traces, "trace")
+    tell(f"Took back the decision on {what}.")
+    _show(session, last)
+
+
+def _move(trace_id: str, step: Literal[-1, 1]) -> None:
+    session = current_session()
+    following = browse.neighbour(session.catalogue, current_view(session), trace_id, step)
+    if following is None:
+        tell("This is the last trace of the list." if step == 1 else "This is the first trace of the list.")
+    else:
+        _show(session, following)
+
+
+def _show(session: Session, trace_id: str) -> None:
+    open_trace(trace_id)
+    turn_to(session, trace_id)
+
+
+def turn_to(session: Session, trace_id: str) -> None:
+    """Turn the list to the page that a trace is on."""
+    place = browse.position(session.catalogue, current_view(session), trace_id)
+    st.session_state["browse_page"] = place // PAGE_SIZE + 1

@@ -1,0 +1,39 @@
+"""The app's pages, in the order of the navigation."""
+
+import streamlit as st
+from streamlit.navigation.page import Page as StreamlitPage
+
+ICONS = {
+    "Overview": ":material/dashboard:",
+    "Browse": ":material/list:",
+    "Map": ":material/scatter_plot:",
+    "Select": ":material/tune:",
+    "Export": ":material/download:",
+    "Runs": ":material/history:",
+}
+
+
+def pages() -> list[StreamlitPage]:
+    """Every page of the app; paths are relative to app.py.
+
+    Their icons are kept apart: a page's own icon becomes the browser tab's, fetched from a CDN.
+    """
+    return [
+        st.Page("pages/overview.py", title="Overview", default=True),
+        st.Page("pages/browse.py", title="Browse"),
+        st.Page("pages/map.py", title="Map"),
+        st.Page("pages/select.py", title="Select"),
+        st.Page("pages/export.py", title="Export"),
+        st.Page("pages/runs.py", title="Runs"),
+    ]
+
+
+def require_routing() -> None:
+    """Start over from app.py if a page was run without it.
+
+    Streamlit runs a script of pages/ by itself when the first address opened after the server's start names
+    it; once st.navigation has been called, it no longer does.
+    """
+    if not st.session_state.get("routed"):
+        st.navigation(pages(), position="hidden")
+        st.rerun()

@@ -1,0 +1,152 @@
+"""The reader: one trace in full, raw beside rendered, its steps coloured, and what is known of it."""
+
+import streamlit as st
+
+from curation.store import reading
+from curation.store.browse import View
+from curation.store.reading import Reading, Standing, StepValue
+from curation.traces.steps import split_steps
+from curation.ui import trace_facts
+from curation.ui.cached import column_of
+from curation.ui.decide import decision_bar, show_told
+from curation.ui.format import (
+    MARKS,
+    VERDICT_WORDS,
+    place,
+    short_id,
+    whole,
+)
+from curation.ui.markup import escape, rendered
+from curation.ui.session import Session
+from curation.ui.widgets import step_view
+
+RAW, BESIDE, RENDERED = "Raw", "Side by side", "Rendered"
+
+
+def reader(session: Session, view: View, trace_id: str) -> None:
+    """Show a trace of the project, or say that there is none of that id."""
+    trace = reading.read(session.catalogue, trace_id, st.session_state.get("reader_part", 1) - 1)
+    if trace is None:
+        st.info(f"No trace here has the id {escape(trace_id[:40])}; choose one in the list.")
+        return
+    found = reading.standings(session.catalogue, session.run_id, trace_id) if session.run_id else {}
+    _headline(session, view, trace, found)
+    decision_bar(trace.trace_id, trace.verdict)
+    show_told()
+    st.markdown("**Problem**")
+    if trace.system:
+        st.caption("System message")
+        st.text(trace.system)
+    _text(trace.prompt, key="prompt")
+    st.markdown("**Response**")
+    _response(session, trace)
+    if trace.answer:
+        st.markdown("**Answer**")
+        _text(trace.answer, key="answer")
+    trace_facts.scores(session, trace, found)
+    trace_facts.selected(session, trace)
+    trace_facts.history(session, trace)
+    trace_facts.origin(trace)
+
+
+def _headline(session: Session, view: View, trace: Reading, found: dict[str, Standing]) -> None:
+    mark = f"{MARKS[trace.verdict]} " if trace.verdict in MARKS else ""
+    words = VERDICT_WORDS.get(trace.verdict, "")
+    head = f"{mark}`{short_id(trace.trace_id)}` :gray[{words}]"
+    if view.score and session.run_id:
+        standing = found.get(view.score)
+        where = place(column_of(session, view.score), standing.value if standing else None)
+        head += f" · **{where}** :gray[by {escape(view.score)}]"
+    st.markdown(head)
+
+
+def _text(text: str, key: str) -> None:
+    """A text as the reader was asked to show texts."""
+    show = st.session_state.get("reader_show") or RAW
+    if show == RENDERED:
+        st.markdown(rendered(text))
+    else:
+        step_view(
+            text,
+            [StepValue(0, len(text), None)],
+            name="",
+            key=f"raw_{key}",
+            highlight=_searched(),
+            numbered=False,
+        )
+
+
+def _response(session: Session, trace: Reading) -> None:
+    steps = reading.steps(session.catalogue, session.run_id, trace.trace_id) if session.run_id else {}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        show = st.segmented_control(
+            "Show",
+            [RAW, BESIDE, RENDERED],
+            default=RAW,
+            required=True,
+            key="reader_show",
+            persist_state="session",
+            help="Raw is exactly what a model would be trained on.",
+        )
+        name = _chooser(steps)
+    if trace.parts > 1:
+        st.caption(
+            f"A long response: {whole(trace.length)} characters in {trace.parts} parts, raw and complete."
+        )
+        st.number_input("Part", 1, trace.parts, key="reader_part")
+    split = steps.get(name) or [StepValue(a, b, None) for a, b in _plain_steps(trace)]
+    if show == BESIDE:
+        left, right = st.columns(2)
+    else:
+        left = right = st.container()
+    if show in (RAW, BESIDE):
+        with left:
+            step_view(trace.response, split, name=name, key="steps", start=trace.start, highlight=_searched())
+    if show in (RENDERED, BESIDE):
+        with right:
+            st.markdown(rendered(trace.response))
+    if name and show != RENDERED:
+        st.caption(_legend(name, rounded=bool(session.run and session.run.dtype == "bfloat16")))
+
+
+def _plain_steps(trace: Reading) -> list[tuple[int, int]]:
+    """Steps by the text alone, where no run has measured them."""
+    return [(trace.start + start, trace.start + stop) for start, stop in split_steps(trace.response)]
+
+
+def _chooser(steps: dict[str, list[StepValue]]) -> str:
+    """Which score colours the steps; "" if none was split over steps."""
+    if not steps:
+        return ""
+    order = [f"influence/{group}" for group in ("gold", "correct", "incorrect")]
+    names = sorted(steps, key=lambda name: (order.index(name) if name in order else 9, name))
+    if st.session_state.get("reader_colour") not in names:
+        st.session_state["reader_colour"] = names[0]
+    chosen = st.segmented_control(
+        "Colour steps by",
+        names,
+        required=True,
+        key="reader_colour",
+        persist_state="session",
+        format_func=_step_label,
+        help="What learning a step does to the completions of a group; nll says how surprising the step is.",
+    )
+    return chosen or names[0]
+
+
+def _step_label(name: str) -> str:
+    return escape(name.removeprefix("influence/"))
+
+
+def _legend(name: str, rounded: bool) -> str:
+    if name.startswith("influence/"):
+        group = escape(name.partition("/")[2])
+        return (
+            f":blue[Blue, +] raises, :orange[orange, −] lowers the log-likelihood of the {group} completions. "
+            f"The steps add up to the trace{', within the rounding of bfloat16' if rounded else ''}."
+        )
+    return "Darker is more surprising: negative log-likelihood in nats. The steps add up to the trace."
+
+
+def _searched() -> str:
+    return str(st.session_state.get("browse_search") or "")

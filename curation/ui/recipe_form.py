@@ -1,0 +1,86 @@
+"""Choosing a recipe and how much it keeps, and saying it in words."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from curation.selection.recipes import BY_GROUP, BY_SCORE, RECIPES, Recipe, score_names
+from curation.store.columns import reading_order
+from curation.store.overview import query_groups
+from curation.ui.cached import column_of
+from curation.ui.format import plural
+from curation.ui.session import Session
+
+SHARE, THRESHOLD = "Share", "Threshold"
+
+
+def describe(recipe: Recipe) -> str:
+    """What a recipe keeps, as one sentence."""
+    of = recipe.score or recipe.group or (f"seed {recipe.seed}" if recipe.name == "random" else "")
+    much = (
+        plural(recipe.count, "trace")
+        if recipe.count is not None
+        else f"{100 * (recipe.keep or 0):g}% of the traces"
+    )
+    return f"Keeps {much}: {RECIPES[recipe.name]}{f' ({of})' if of else ''}."
+
+
+def choose_recipe(session: Session) -> Recipe:
+    """The recipe that the widgets say."""
+    left, middle, right = st.columns([2, 1, 2], gap="medium", vertical_alignment="bottom")
+    name = left.selectbox(
+        "Recipe",
+        list(RECIPES),
+        key="recipe",
+        persist_state="session",
+        format_func=lambda name: f"{name}: {RECIPES[name]}",
+    )
+    score = group = None
+    seed = 0
+    with middle:
+        if name in BY_SCORE:
+            score = st.selectbox("Score", session.score_names, key="recipe_score", persist_state="session")
+        elif name in BY_GROUP:
+            groups = sorted(
+                (group for group, _ in query_groups(session.catalogue)),
+                key=lambda group: reading_order(f"/{group}"),
+            )
+            group = st.selectbox("Query group", groups, key="recipe_group", persist_state="session")
+        elif name == "random":
+            seed = int(st.number_input("Seed", 0, 2**31, 0, key="recipe_seed", persist_state="session"))
+    run_id = None if name == "random" else session.run_id
+    recipe = Recipe(name, run_id=run_id, score=score, group=group, seed=seed)
+    with right:
+        return how_much(session, recipe)
+
+
+def how_much(session: Session, recipe: Recipe) -> Recipe:
+    """The recipe with a share, or with the count that a threshold leaves."""
+    names = score_names(recipe)
+    one_end = len(names) == 1 and recipe.name != "mid-ppl" and names[0] in session.score_names
+    by = st.segmented_control(
+        "Keep by",
+        [SHARE, THRESHOLD] if one_end else [SHARE],
+        default=SHARE,
+        required=True,
+        key="keep_by",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    if by == THRESHOLD and one_end:
+        column = column_of(session, names[0])
+        low, high = (float(value) for value in np.quantile(column.values, [0.005, 0.995]))
+        bottom = recipe.name in ("bottom", "bottom-ppl")
+        label = f"Keep {names[0]} of {'at most' if bottom else 'at least'}"
+        if not low <= st.session_state.get("threshold", low) <= high:
+            st.session_state["threshold"] = (low + high) / 2
+        threshold = st.slider(
+            label, low, high, (low + high) / 2, (high - low) / 500, key="threshold", format="%.3g"
+        )
+        kept = column.span(None, threshold) if bottom else column.span(threshold, None)
+        return replace(recipe, keep=None, count=kept)
+    share = st.slider(
+        "Keep", 0.0, 100.0, 50.0, 0.5, key="keep_share", persist_state="session", format="%.1f%%"
+    )
+    return replace(recipe, keep=share / 100)

@@ -1,0 +1,21 @@
+"""The few rules that Streamlit's theme cannot express. Nothing of a project ever enters this text."""
+
+from pathlib import Path
+
+import streamlit as st
+
+ICON = Path(__file__).with_name("static") / "icon.svg"
+_CSS = """
+<style>
+[data-testid="stSidebarHeader"] { height: 1.5rem; margin: 0; padding: 0; }
+[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
+.st-key-traces, .st-key-reader { flex: none; overflow-y: auto; overflow-x: hidden; }
+.st-key-traces { height: calc(100vh - 14.5rem); }
+.st-key-reader { height: calc(100vh - 8.5rem); padding-right: 0.6rem; }
+</style>
+"""
+
+
+def style() -> None:
+    """Add the rules to the page."""
+    st.html(_CSS)

@@ -1,0 +1,82 @@
+"""What is known of the trace in the reader: its scores, why it is in or out, its decisions, its source."""
+
+import json
+from bisect import bisect_left
+
+import streamlit as st
+
+from curation.store import reading
+from curation.store.reading import Reading, Standing
+from curation.ui.cached import column_of, current_selection
+from curation.ui.format import MISSING, VERDICT_WORDS, moment, place, plural, whole, with_error
+from curation.ui.markup import escape
+from curation.ui.session import Session
+
+_MAIN = ("influence", "perplexity", "nll", "rsr", "rds", "gradient-norm", "tokens", "steps")
+
+
+def scores(session: Session, trace: Reading, found: dict[str, Standing]) -> None:
+    """Where the trace stands in each score: place first, then the raw value."""
+    if not session.run_id:
+        return
+    st.markdown("**Scores**")
+    if reason := reading.unscored_reason(session.catalogue, session.run_id, trace.trace_id):
+        st.caption(f"This run could not score it: {escape(reason)}")
+    main = [name for name in session.score_names if name.partition("/")[0] in _MAIN]
+    others = [name for name in session.score_names if name not in main]
+    st.markdown(_score_table(session, found, main))
+    if others:
+        with st.expander("Other forms of these scores"):
+            st.markdown(_score_table(session, found, others))
+
+
+def _score_table(session: Session, found: dict[str, Standing], names: list[str]) -> str:
+    rows = ["| Score | Place | Value |", "|:--|:--|--:|"]
+    for name in names:
+        standing, column = found.get(name), column_of(session, name)
+        value, error = (standing.value, standing.standard_error) if standing else (None, None)
+        exact = with_error(value, error, signed=column.signed)
+        rows.append(f"| {escape(name)} | {escape(place(column, value))} | :small[{escape(exact)}] |")
+    return "\n".join(rows)
+
+
+def selected(session: Session, trace: Reading) -> None:
+    """Whether the current selection has the trace, and why."""
+    selection = current_selection(session)
+    if selection is None:
+        return
+    index = bisect_left(selection.pool.trace_ids, trace.trace_id)
+    if index == len(selection.pool.trace_ids) or selection.pool.trace_ids[index] != trace.trace_id:
+        return
+    state = "In" if selection.selected[index] else "Out of"
+    st.markdown("**Selection**")
+    st.markdown(f"{state} **{escape(session.selection_name)}**: {escape(selection.why[index])}")
+
+
+def history(session: Session, trace: Reading) -> None:
+    """Every decision on the trace, newest first."""
+    events = reading.history(session.catalogue, trace.trace_id)
+    if not events:
+        return
+    st.markdown("**Decisions**")
+    for event in events:
+        words = VERDICT_WORDS.get(event.verdict, event.verdict) + (" again, by undo" if event.is_undo else "")
+        said = " · ".join(escape(text) for text in (event.reason, event.note) if text)
+        who = escape(event.actor or "somebody")
+        st.caption(f"{moment(event.time)} UTC, {who}: **{words}**{f', {said}' if said else ''}")
+
+
+def origin(trace: Reading) -> None:
+    """Where the trace came from, and what came with it."""
+    st.markdown("**Source**")
+    copies = f"; found {plural(trace.duplicates, 'more time')} in the sources" if trace.duplicates else ""
+    st.caption(
+        f"{escape(trace.source) or MISSING}, row {whole(trace.source_row)}{copies}; id {trace.trace_id}"
+    )
+    try:
+        metadata = json.loads(trace.metadata or "{}")
+    except ValueError:  # Cut off where it is very long.
+        metadata = {"metadata": trace.metadata}
+    if metadata:
+        with st.expander("Metadata"):
+            st.code(json.dumps(metadata, indent=1, ensure_ascii=False), language=None, wrap_lines=True)

@@ -1,0 +1,151 @@
+"""What Browse shows: the filters' widgets, and the view that they make."""
+
+from typing import Any
+
+import streamlit as st
+
+from curation.store import sets
+from curation.store.browse import View
+from curation.ui.cached import facets_of, sources_of
+from curation.ui.format import number, plural
+from curation.ui.markup import escape
+from curation.ui.session import Session
+
+HIGHEST, LOWEST = "Highest first", "Lowest first"
+VERDICTS = {"": "All", "none": "Undecided", "keep": "Kept by hand", "veto": "Vetoed"}
+_KEYS = (
+    "browse_verdict",
+    "browse_source",
+    "browse_search",
+    "browse_low",
+    "browse_high",
+    "browse_facet",
+    "browse_lasso",
+)
+
+
+def current_view(session: Session) -> View:
+    """The view that the filters say; what the project no longer has (a score, a source) is left out."""
+    state = st.session_state
+    names = session.score_names
+    score = state.get("browse_score")
+    among = [sets.search_set(session.catalogue, text)] if (text := state.get("browse_search", "")) else []
+    if lasso := state.get("browse_lasso"):
+        among.append(sets.id_set(session.catalogue, lasso))
+    return View(
+        run_id=session.run_id,
+        score=score if score in names else (names[0] if names else None),
+        descending=bool(names) and state.get("browse_order", HIGHEST) == HIGHEST,
+        verdict=state.get("browse_verdict") or "",
+        source=state.get("browse_source") or "",
+        low=state.get("browse_low"),
+        high=state.get("browse_high"),
+        facet=state.get("browse_facet"),
+        among=tuple(among),
+    )
+
+
+def show_in_browse(**filters: Any) -> None:
+    """Set filters of Browse (score, order, verdict, source, search, low, high, facet, lasso), clear the rest."""
+    clear_filters()
+    for name, value in filters.items():
+        st.session_state[f"browse_{name}"] = value
+
+
+def clear_filters() -> None:
+    """Show all traces again, in the same order."""
+    for key in _KEYS:
+        st.session_state[key] = "" if key in ("browse_search", "browse_verdict", "browse_source") else None
+    _start_over()
+
+
+def filter_bar(session: Session) -> None:
+    """Order, search and the other filters, in one line."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if session.score_names:
+            st.selectbox(
+                "Rank by",
+                session.score_names,
+                key="browse_score",
+                persist_state="session",
+                on_change=_start_over,
+            )
+            st.selectbox(
+                "Order", [HIGHEST, LOWEST], key="browse_order", persist_state="session", on_change=_start_over
+            )
+        st.text_input(
+            "Search",
+            key="browse_search",
+            persist_state="session",
+            placeholder="Text of problem or response",
+            help="Finds the text as it is written, capitals included.",
+            on_change=_start_over,
+        )
+        with st.popover("Filters", icon=":material/filter_list:"):
+            _filters(session)
+
+
+def filter_words(view: View) -> list[str]:
+    """The filters that are on, in words."""
+    state = st.session_state
+    words = []
+    if view.verdict:
+        words.append(VERDICTS[view.verdict].lower())
+    if view.source:
+        words.append(f"source {escape(view.source)}")
+    if view.low is not None or view.high is not None:
+        low = "" if view.low is None else f"{number(view.low)} ≤ "
+        high = "" if view.high is None else f" ≤ {number(view.high)}"
+        words.append(f"{low}{escape(view.score or '')}{high}")
+    if view.facet:
+        words.append(f"{escape(view.facet[0])} is {escape(view.facet[1][:60])}")
+    if state.get("browse_search"):
+        words.append(f"contains “{escape(state['browse_search'][:60])}”")
+    if state.get("browse_lasso"):
+        words.append(f"{plural(len(state['browse_lasso']), 'trace')} from the map")
+    return words
+
+
+def _filters(session: Session) -> None:
+    st.selectbox(
+        "Verdict",
+        list(VERDICTS),
+        format_func=VERDICTS.__getitem__,
+        key="browse_verdict",
+        persist_state="session",
+        on_change=_start_over,
+    )
+    sources = dict(sources_of(session))
+    st.selectbox(
+        "Source",
+        ["", *sources],
+        key="browse_source",
+        persist_state="session",
+        on_change=_start_over,
+        format_func=lambda source: f"{source} ({sources[source]:,})" if source else "All",
+    )
+    facets = [(key, value, n) for key, values in facets_of(session).items() for value, n in values]
+    counts = {(key, value): n for key, value, n in facets}
+    if facets:
+        st.selectbox(
+            "Metadata",
+            [None, *counts],
+            key="browse_facet",
+            persist_state="session",
+            on_change=_start_over,
+            format_func=lambda facet: f"{facet[0]}: {facet[1][:40]} ({counts[facet]:,})" if facet else "All",
+        )
+    if session.score_names:
+        low, high = st.columns(2)
+        low.number_input(
+            "Score at least", value=None, key="browse_low", persist_state="session", on_change=_start_over
+        )
+        high.number_input(
+            "Score at most", value=None, key="browse_high", persist_state="session", on_change=_start_over
+        )
+
+
+def _start_over() -> None:
+    """Another list: show its first page and its first trace."""
+    st.session_state["browse_page"] = 1
+    st.session_state["trace"] = ""

@@ -1,0 +1,157 @@
+"""The app's own components: a list of traces and a trace in steps. They build text nodes, never HTML."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from curation.store.browse import TraceLine
+from curation.store.columns import Column
+from curation.store.reading import StepValue
+from curation.ui.format import MARKS, MISSING, number, one_line, place, plural, short_id, whole
+
+STATIC = Path(__file__).with_name("static")
+
+
+@cache
+def _component(name: str) -> Any:
+    """Register one of the components in `static/`; its script is preceded by what both share."""
+    return st.components.v2.component(
+        f"curation_{name}",
+        html='<div class="root"></div>',
+        css=(STATIC / f"{name}.css").read_text(encoding="utf-8"),
+        js=(STATIC / "text_nodes.js").read_text(encoding="utf-8")
+        + (STATIC / f"{name}.js").read_text(encoding="utf-8"),
+    )
+
+
+def trace_list(
+    lines: Sequence[TraceLine],
+    columns: Sequence[Column],
+    *,
+    key: str,
+    on_choose: Callable[[str], None],
+    first_rank: int = 1,
+    chosen: str = "",
+    highlight: str = "",
+    show_source: bool = False,
+    scrolls: bool = False,
+) -> None:
+    """Traces as rows; a click on one, or Enter, calls `on_choose` with its id.
+
+    Args:
+        lines: The traces, in order.
+        columns: The first is the score that ranks the list, the others are in each line's `scores`.
+        key: The widget's key.
+        on_choose: Called before the rerun that follows.
+        first_rank: Place of the first trace in the list.
+        chosen: The trace that the reader shows.
+        highlight: What was searched for.
+        show_source: Add a column with source and length.
+        scrolls: The list stands in a container that scrolls, so its header stays.
+    """
+
+    def chosen_changed() -> None:
+        trace_id = st.session_state[key].get("chosen")
+        if trace_id:
+            on_choose(trace_id)
+
+    data = {
+        "traces": [
+            {
+                "id": line.trace_id,
+                "rank": f"{first_rank + i:,}",
+                "verdict": line.verdict if line.verdict in MARKS else "",
+                "mark": MARKS.get(line.verdict, ""),
+                "scores": [
+                    _score(column, line.value if n == 0 else line.scores.get(column.name))
+                    for n, column in enumerate(columns)
+                ],
+                "prompt": one_line(line.prompt) or MISSING,
+                "response": one_line(line.response) or MISSING,
+                "source": one_line(line.source),
+                "tokens": _tokens(line),
+            }
+            for i, line in enumerate(lines)
+        ],
+        "chosen": chosen,
+        "highlight": one_line(highlight),
+        "rank_title": "Place",
+        "score_titles": [column.name for column in columns],
+        "show_source": show_source,
+        "scrolls": scrolls,
+    }
+    _component("trace_list")(key=key, data=data, on_chosen_change=chosen_changed)
+
+
+def _tokens(line: TraceLine) -> str:
+    tokens = line.scores.get("tokens")
+    return short_id(line.trace_id) if tokens is None else plural(int(tokens), "token")
+
+
+def _score(column: Column, value: float | None) -> dict[str, Any]:
+    share = None if value is None else max(-1.0, min(1.0, value / column.scale))
+    return {
+        "label": number(value, signed=column.signed),
+        "share": share,
+        "signed": column.signed,
+        "title": f"{column.name}: {place(column, value)}",
+    }
+
+
+def step_view(
+    text: str,
+    steps: Sequence[StepValue],
+    *,
+    name: str,
+    key: str,
+    start: int = 0,
+    highlight: str = "",
+    numbered: bool = True,
+) -> None:
+    """The raw text of a response, step by step, coloured by what a score says of each.
+
+    Args:
+        text: The response, or the part of it that begins at `start`.
+        steps: Steps of the whole response; values None where nothing was measured.
+        name: The score, for the titles.
+        key: The widget's key.
+        start: Character offset of `text` in the response.
+        highlight: What was searched for.
+        numbered: Whether the steps show their numbers.
+    """
+    values = [abs(step.value) for step in steps if step.value is not None]
+    largest = max(values, default=0.0) or 1.0
+    signed = name.startswith("influence")
+    shown = []
+    for place_, step in enumerate(steps, 1):
+        piece = text[max(0, step.start - start) : max(0, step.stop - start)]
+        if piece:
+            label = number(step.value, signed=signed)
+            shown.append(
+                {
+                    "number": whole(place_) if numbered else "",
+                    "text": piece,
+                    "label": label,
+                    "title": f"Step {place_}: {name} {label}{_meaning(step.value, name)}",
+                    "share": None if step.value is None else step.value / largest,
+                }
+            )
+    data = {
+        "steps": shown,
+        "measured": bool(values),
+        "signed": signed,
+        "numbered": numbered,
+        "highlight": highlight,
+    }
+    _component("step_view")(key=key, data=data)
+
+
+def _meaning(value: float | None, name: str) -> str:
+    """What the sign of a step's value says."""
+    if value is None or not name.startswith("influence/"):
+        return ""
+    group = name.partition("/")[2]
+    return f" (learning it {'raises' if value > 0 else 'lowers'} the likelihood of the {group} completions)"

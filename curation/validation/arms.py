@@ -1,0 +1,91 @@
+"""Arms: the selections that are trained on and compared, all with the same number of traces."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from curation.errors import ScoringError
+from curation.selection.pool import read_pool
+from curation.selection.recipes import Recipe, kept_count, score_names
+from curation.selection.resolve import resolve
+from curation.selection.select import Selection, assemble, read_verdicts
+from curation.store.catalogue import Catalogue
+from curation.traces.trace import Trace
+
+RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A selection by one recipe.
+
+    Attributes:
+        name: The recipe as it was asked for, as in "influence:gold".
+        recipe: With run, score, group and count filled in.
+        trace_ids: What it selects, decisions applied, sorted.
+    """
+
+    name: str
+    recipe: Recipe
+    trace_ids: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits of the hash of what is selected."""
+        return hashlib.sha256("\n".join(self.trace_ids).encode()).hexdigest()[:12]
+
+    @property
+    def groups(self) -> set[str]:
+        """The query groups that the recipe looked at."""
+        named = {name.partition("/")[2] for name in score_names(self.recipe)} - {""}
+        return named | ({self.recipe.group} if self.recipe.group else set())
+
+
+def make_arm(catalogue: Catalogue, name: str, recipe: Recipe) -> Arm:
+    """Select with a recipe so that as many traces as it asks for are left once the decisions are applied.
+
+    Where people vetoed what the recipe keeps, it reaches further down its own ranking; where they kept what it
+    prunes, less far.
+
+    Raises:
+        SelectionError: No run holds what the recipe reads.
+        ScoringError: It selects nothing.
+    """
+    resolved = resolve(catalogue, recipe)
+    number, verdicts = read_verdicts(catalogue)
+    pool = read_pool(catalogue, resolved)
+    traces = len(pool.trace_ids)
+    wanted = kept_count(resolved, traces)
+
+    def made(count: int) -> Selection:
+        return assemble(replace(resolved, keep=None, count=count), pool, number, verdicts)
+
+    low, high = 0, traces
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if made(middle).counts.kept < wanted else (low, middle)
+    selection = made(low)
+    if not selection.selected_ids:
+        raise ScoringError(f"Recipe {name} selects no trace to train on; keep a larger share.")
+    return Arm(name, selection.recipe, selection.selected_ids)
+
+
+def make_arms(catalogue: Catalogue, names: list[str], keep: float, seeds: int) -> list[list[Arm]]:
+    """The arms of each seed, random first; only random itself differs between seeds.
+
+    Returns:
+        (seeds, recipes + 1) arms.
+    """
+    fixed = [make_arm(catalogue, name, Recipe(name, keep=keep)) for name in names if name != RANDOM]
+    return [
+        [make_arm(catalogue, RANDOM, Recipe(RANDOM, keep=keep, seed=seed)), *fixed] for seed in range(seeds)
+    ]
+
+
+def traces_of(catalogue: Catalogue, arm: Arm) -> list[Trace]:
+    """The traces of an arm, in the order of their ids."""
+    rows = catalogue.rows(
+        """SELECT prompt, response, answer, system FROM traces
+           WHERE trace_id IN (SELECT unnest($1)) ORDER BY trace_id""",
+        [list(arm.trace_ids)],
+    )
+    return [Trace(prompt, response, answer, system) for prompt, response, answer, system in rows]

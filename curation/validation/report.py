@@ -1,0 +1,54 @@
+"""A validation as Markdown: the table, how it was made, and what a reader should know."""
+
+from curation.validation.compare import Difference, Row
+
+_HEAD = (
+    "| recipe | traces | log-likelihood a token | minus random | accuracy | minus random |",
+    "|---|---|---|---|---|---|",
+)
+
+
+def markdown(rows: list[Row], how: list[str], notes: list[str]) -> str:
+    """The whole report.
+
+    Args:
+        rows: Random first.
+        how: Sentences about what was done.
+        notes: Sentences about how far to trust it.
+    """
+    verdicts = [sentence for row in rows if (sentence := _verdict(row))]
+    lines = [*_HEAD, *map(_line, rows), "", " ".join(how), ""]
+    return "\n".join([*lines, *(f"- {one}" for one in [*verdicts, *notes])])
+
+
+def _line(row: Row) -> str:
+    cells = [
+        row.name,
+        f"{row.traces:,}",
+        f"{row.log_likelihood:.4f}",
+        _difference(row.log_likelihood_minus_random, 4),
+        "-" if row.accuracy is None else f"{row.accuracy:.3f}",
+        _difference(row.accuracy_minus_random, 3),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _difference(difference: Difference | None, digits: int) -> str:
+    if difference is None:
+        return "-"
+    interval = (
+        "no interval"
+        if difference.low is None or difference.high is None
+        else f"{difference.low:+.{digits}f} to {difference.high:+.{digits}f}"
+    )
+    return f"{difference.mean:+.{digits}f} ({interval})"
+
+
+def _verdict(row: Row) -> str:
+    """One sentence about a recipe; "" for random itself."""
+    if row.log_likelihood_minus_random is None:
+        return ""
+    said = f"{row.name}: in log-likelihood {row.log_likelihood_minus_random.words}"
+    if row.accuracy_minus_random is not None:
+        said += f"; in accuracy {row.accuracy_minus_random.words}"
+    return f"{said}."

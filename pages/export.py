@@ -1,0 +1,127 @@
+"""Export: give me the file, say what is in it, and prove it."""
+
+from datetime import datetime
+from pathlib import Path
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.export.formats import FORMATS
+from curation.export.rows import preview
+from curation.export.verify import Verification, verify
+from curation.export.write import export
+from curation.selection.recipes import Recipe
+from curation.selection.select import Selection
+from curation.ui.cached import recipe_of, selection_of, tokens_by_trace
+from curation.ui.decide import show_told, tell
+from curation.ui.format import moment, plural
+from curation.ui.markup import escape
+from curation.ui.recipe_form import describe
+from curation.ui.session import Session, current_session
+from curation.ui.sidebar import selection_summary
+
+
+def choose(session: Session) -> tuple[str, Path]:
+    """Format and destination."""
+    left, right = st.columns([1, 2])
+    format = left.selectbox("Format", FORMATS, key="export_format", persist_state="session") or FORMATS[0]
+    ending = "parquet" if format == "parquet" else "jsonl"
+    default = f"{session.selection_name}-{format}.{ending}"
+    typed = right.text_input(
+        "Destination",
+        default,
+        key=f"export_path_{default}",
+        help="A path here is inside the project's folder exports/.",
+    )
+    return format, session.project.root / "exports" / Path(typed.strip() or default).expanduser()
+
+
+def contents(session: Session, selection: Selection, format: str) -> None:
+    st.markdown(f"**{escape(session.selection_name)}**: {escape(describe(selection.recipe))}")
+    st.markdown(
+        f"{selection_summary(selection, tokens_by_trace(session))}. A veto and a keep by hand beat the recipe."
+    )
+    for note in selection.notes:
+        st.caption(escape(note))
+    st.markdown("**First three rows**")
+    for row in preview(session.catalogue, selection, format):
+        cut = row if len(row) <= 2_000 else f"{row[:2_000]} … ({len(row):,} characters)"
+        st.code(cut, language=None, wrap_lines=True)
+
+
+def _write(session: Session, format: str, path: Path, overwrite: bool) -> None:
+    try:
+        with st.spinner("Writing"):
+            manifest = export(session.project, session.selection_name, format, path, overwrite=overwrite)
+    except CurationError as error:
+        tell(str(error))
+        return
+    tell(
+        f"Wrote {plural(manifest.rows, 'trace')} ({manifest.bytes:,} bytes) to {path}, with manifest and card."
+    )
+    st.session_state["verified"] = None
+
+
+def written(session: Session) -> None:
+    """Exports in the project's folder, newest first, each with its verify button."""
+    manifests = sorted(
+        (session.project.root / "exports").glob("*.manifest.json"),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
+    if not manifests:
+        return
+    st.subheader("Written so far", anchor=False)
+    for path in manifests[:20]:
+        name = path.name.removesuffix(".manifest.json")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            when = moment(datetime.fromtimestamp(path.stat().st_mtime))
+            st.markdown(
+                f"`{name}` :gray[{when}]" if "`" not in name else f"{escape(name)} :gray[{when}]",
+                width="stretch",
+            )
+            st.button("Verify", key=f"verify_{name}", on_click=_verify, args=(session, path.with_name(name)))
+        found = st.session_state.get("verified")
+        if found and found[0] == name:
+            _result(found[1])
+            with st.expander("Manifest"):
+                st.code(path.read_text(encoding="utf-8", errors="replace"), language="json", wrap_lines=True)
+
+
+def _verify(session: Session, path: Path) -> None:
+    st.session_state["verified"] = (path.name, verify(path, session.project))
+
+
+def _result(verification: Verification) -> None:
+    if verification.ok:
+        st.success(
+            "Verified: the file, its inputs, the decisions and the selection are what the manifest says."
+        )
+    else:
+        st.error("This export does not verify.")
+    for check in verification.checks:
+        st.markdown(f"{'✓' if check.ok else '✕'} **{escape(check.what)}** {escape(check.detail)}")
+
+
+session = current_session()
+st.title("Export", anchor=False)
+recipe: Recipe | None = recipe_of(session)
+if recipe is None:
+    st.info("There is no selection to export yet; make one on the Select page.")
+    st.page_link("pages/select.py", label="Select", icon=":material/tune:")
+    st.stop()
+format, path = choose(session)
+exists = path.exists()
+with st.container(horizontal=True, vertical_alignment="center"):
+    overwrite = st.checkbox("Replace the file that is there", key="overwrite") if exists else False
+    st.button(
+        "Write the file",
+        key="write",
+        type="primary",
+        on_click=_write,
+        args=(session, format, path, overwrite),
+        disabled=exists and not overwrite,
+    )
+show_told()
+contents(session, selection_of(session, recipe), format)
+written(session)

@@ -1,0 +1,182 @@
+"""Browse and its reader under AppTest."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation.store import reading
+from curation.store.catalogue import open_catalogue
+from curation.store.project import Project
+from curation.traces.trace import Trace
+from tests.app.looking import lists, step_views, words
+from tests.app.project import HOSTILE, build_project, texts
+
+Open = Callable[..., AppTest]
+
+
+def shown(app: AppTest) -> list[str]:
+    return [trace["id"] for trace in lists(app)[0]["traces"]]
+
+
+def verdicts(project: Project) -> dict[str, str]:
+    catalogue = open_catalogue(project)
+    found = dict(catalogue.rows("SELECT trace_id, verdict FROM verdicts"))
+    catalogue.close()
+    return found
+
+
+def test_the_list_is_ranked_and_the_first_trace_is_open(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    ids = shown(app)
+    assert len(ids) == 60
+    assert lists(app)[0]["chosen"] == ids[0]
+    assert "#1 of 60, top 1.7%" in words(app)
+    app.selectbox(key="browse_order").set_value("Lowest first").run()
+    assert shown(app)[0] == ids[-1]
+
+
+def test_keep_and_veto_are_on_disk_and_the_next_trace_is_shown(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    first, second, third = shown(app)[:3]
+    app.sidebar.text_input(key="reviewer").set_value("ann").run()
+    app.text_input(key="reason").set_value("wrong rule").run()
+    app.button(key="veto").click().run()
+    assert verdicts(project) == {first: "veto"}
+    assert lists(app)[0]["chosen"] == second
+    assert app.text_input(key="reason").value == ""
+    app.button(key="keep").click().run()
+    assert verdicts(project) == {first: "veto", second: "keep"}
+    marks = {trace["id"]: trace["verdict"] for trace in lists(app)[0]["traces"]}
+    assert (marks[first], marks[second], marks[third]) == ("veto", "keep", "")
+    event = reading.history(open_catalogue(project), first)[0]
+    assert (event.reason, event.actor) == ("wrong rule", "ann")
+
+
+def test_undo_takes_back_and_shows_the_trace_again(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    first = shown(app)[0]
+    app.button(key="veto").click().run()
+    app.button(key="undo").click().run()
+    assert verdicts(project) == {first: "undecided"}
+    assert lists(app)[0]["chosen"] == first
+    assert "again, by undo" in words(app)
+    app.button(key="undo").click().run()
+    assert "no decision to take back" in words(app)
+
+
+def test_next_and_previous_walk_and_stop_at_the_ends(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    first, second = shown(app)[:2]
+    app.button(key="next").click().run()
+    assert lists(app)[0]["chosen"] == second
+    app.button(key="previous").click().run()
+    app.button(key="previous").click().run()
+    assert lists(app)[0]["chosen"] == first
+    assert "first trace of the list" in words(app)
+
+
+def test_a_link_opens_its_trace_and_a_wrong_one_says_so(open_app: Open, project: Project) -> None:
+    trace = texts(60)[30]
+    app = open_app(project.root, "browse", trace=trace.trace_id)
+    assert lists(app)[0]["chosen"] == trace.trace_id
+    assert trace.trace_id in shown(app)
+    assert app.query_params["trace"] == trace.trace_id
+    assert step_views(app)[0]["steps"][0]["text"] == trace.prompt
+    assert "No trace here has the id" in words(open_app(project.root, "browse", trace="<b>no</b>"))
+
+
+def test_search_and_filters_narrow_the_list_and_clear(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    app.text_input(key="browse_search").set_value("bags with 5 apples").run()
+    ids = shown(app)
+    assert set(ids) == {t.trace_id for t in texts(60) if "bags with 5 apples" in t.response}
+    assert lists(app)[0]["highlight"] == "bags with 5 apples"
+    app.button(key="veto").click().run()
+    app.selectbox(key="browse_verdict").set_value("none").run()
+    assert len(shown(app)) == len(ids) - 1
+    app.button(key="clear").click().run()
+    assert len(shown(app)) == 60
+    app.selectbox(key="browse_source").set_value("sums.jsonl").run()
+    app.number_input(key="browse_low").set_value(1.0).run()
+    assert 0 < len(shown(app)) < 60 - len(HOSTILE)
+    app.text_input(key="browse_search").set_value("in no trace at all").run()
+    assert "No trace fits these filters" in words(app)
+
+
+def test_undecided_list_moves_on_after_a_veto(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    app.selectbox(key="browse_verdict").set_value("none").run()
+    first, second = shown(app)[:2]
+    app.button(key="veto").click().run()
+    assert lists(app)[0]["chosen"] == second
+    assert first not in shown(app)
+
+
+def test_steps_are_coloured_by_the_chosen_group_with_signed_numbers(open_app: Open, project: Project) -> None:
+    trace = texts(60)[3]
+    app = open_app(project.root, "browse", trace=trace.trace_id)
+    by_gold = step_views(app)[1]
+    assert by_gold["measured"]
+    assert "".join(step["text"] for step in by_gold["steps"]) == trace.response
+    for step in by_gold["steps"]:
+        assert step["label"][0] == ("+" if step["share"] > 0 else "−")
+        assert ("raises" if step["share"] > 0 else "lowers") in step["title"]
+    chooser = app.button_group(key="reader_colour")
+    assert chooser.options == ["gold", "correct", "incorrect"]
+    chooser.set_value("influence/incorrect").run()
+    assert step_views(app)[1]["steps"] != by_gold["steps"]
+
+
+def test_raw_and_rendered_views(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse", trace=texts(60)[3].trace_id)
+    app.button_group(key="reader_show").set_value("Side by side").run()
+    assert len(step_views(app)) == 3
+    assert any(r"$6 \times 5 = 30$" in markdown.value for markdown in app.markdown)
+    app.button_group(key="reader_show").set_value("Rendered").run()
+    assert step_views(app) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_data_in_every_part_of_the_reader(
+    open_app: Open, project: Project, text: str
+) -> None:
+    trace = next(trace for trace in texts(60) if trace.response == text)
+    app = open_app(project.root, "browse", trace=trace.trace_id)
+    assert not app.exception
+    assert not app.error
+    raw = step_views(app)
+    assert "".join(step["text"] for step in raw[1]["steps"]) == text
+    app.button_group(key="reader_show").set_value("Rendered").run()
+    app.text_input(key="browse_search").set_value(text).run()
+    app.button(key="veto").click().run()
+    assert not app.exception
+    assert not app.error
+    assert verdicts(project) == {trace.trace_id: "veto"}
+    for markdown in [*app.markdown, *app.caption]:
+        assert not markdown.allow_html
+        assert "<script" not in markdown.value
+        assert "](" not in markdown.value.replace("\\](", "")
+
+
+def test_a_response_of_ten_megabytes_is_shown_in_parts(
+    open_app: Open, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    long = Trace("Long?", ("0123456789" * 10_000 + "\n") * 104)
+    project = build_project(tmp_path_factory.mktemp("long") / "project", traces=[long, *texts(12)])
+    app = open_app(project.root, "browse", trace=long.trace_id)
+    assert "209 parts" in words(app)
+    app.number_input(key="reader_part").set_value(209).run()
+    part = "".join(step["text"] for step in step_views(app)[1]["steps"])
+    assert part == long.response[208 * reading.PART :]
+
+
+def test_a_second_reviewer_sees_what_the_first_decided(open_app: Open, project: Project) -> None:
+    first, second = open_app(project.root, "browse"), open_app(project.root, "browse")
+    ids = shown(second)
+    first.button(key="veto").click().run()
+    second.run()
+    assert lists(second)[0]["traces"][0]["verdict"] == "veto"
+    second.button(key="next").click().run()
+    second.button(key="keep").click().run()
+    assert verdicts(project) == {ids[0]: "veto", ids[1]: "keep"}

@@ -1,0 +1,150 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curation.cli import main
+from curation.demo.make_base import BASE
+from curation.demo.pool import make_pool
+from curation.demo.problems import right_response
+from curation.store.project import create_project
+from tests.validation.project import POOL, scored_project, write_rows
+
+MODEL = ("--model", str(BASE), "--device", "cpu", "--max-new-tokens", "40")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """(exit status, stdout, stderr)."""
+    with pytest.raises(SystemExit) as exit_:
+        main([str(one) for one in arguments])
+    said = capsys.readouterr()
+    return int(exit_.value.code or 0), said.out, said.err
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    status, out, err = run(capsys, *arguments, "--json")
+    assert status == 0, err
+    read: dict[str, Any] = json.loads(out)
+    return read
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> str:
+    rows = [{"question": one.prompt, "answer": right_response(one)} for one in POOL.test]
+    return write_rows(tmp_path / "problems.jsonl", [*rows, {"question": "nothing else"}])
+
+
+def test_rollouts_answers_in_json_and_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], problems: str
+) -> None:
+    root = tmp_path / "project"
+    create_project(root, template="plain")
+    done = run_json(capsys, "rollouts", root, problems, *MODEL, "--base", BASE)
+    assert done["model"]["problems"] == 24
+    assert done["model"]["correct"] / 24 == done["model"]["accuracy"]
+    assert done["added"]["correct"] > 0
+    assert done["added"]["incorrect"] > 0
+    assert done["base"] == done["model"]
+    assert [one["line"] for one in done["rejected"]] == [25]
+    status, out, _ = run(capsys, "rollouts", root, problems, *MODEL)
+    assert status == 0
+    assert (
+        f"answers {done['model']['correct']} of 24 problems right. Added 0 to correct, 0 to incorrect." in out
+    )
+
+
+def test_validate_prints_markdown_and_tells_the_cost_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], problems: str
+) -> None:
+    project = scored_project(tmp_path / "project")
+    training = ("--epochs", 1, "--learning-rate", 2e-3, "--batch-size", 16, "--at-once", 16)
+    arguments = ("validate", project.root, "--recipes", "influence:gold", "--seeds", 1, *MODEL, *training)
+    status, out, err = run(capsys, *arguments, "--problems", problems)
+    assert status == 0
+    assert out.startswith("| recipe | traces |")
+    assert "2 trainings (2 recipes, 1 seed) of 4 optimiser steps each, measured on 24 problems" in err
+    again = run_json(capsys, *arguments, "--problems", problems)
+    assert [row["name"] for row in again["rows"]] == ["random", "influence:gold"]
+    assert f"| {again['rows'][1]['log_likelihood']:.4f} |" in out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--recipes", "best"),
+        ("--recipes", ","),
+        ("--recipes", "random", "--keep", "1.5"),
+        ("--recipes", "random", "--seeds", "0"),
+        ("--recipes", "random", "--epochs", "0"),
+    ],
+)
+def test_wrong_use_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[str, ...]
+) -> None:
+    create_project(tmp_path / "project")
+    status, out, err = run(capsys, "validate", tmp_path / "project", *MODEL, *wrong)
+    assert (status, out) == (2, "")
+    assert "Traceback" not in err
+
+
+def test_failures_exit_with_1_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], problems: str
+) -> None:
+    root = tmp_path / "project"
+    create_project(root)
+    for arguments in (
+        ("rollouts", root, tmp_path / "none.jsonl", *MODEL),
+        ("rollouts", root, problems, "--model", tmp_path / "no-model"),
+        ("validate", root, "--recipes", "random", *MODEL),
+    ):
+        status, out, err = run(capsys, *arguments)
+        assert (status, out) == (1, "")
+        assert err.splitlines()[-1].startswith("Error: There is no")
+
+
+def test_killed_rollouts_continue_and_repeat_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = make_pool(6, validation=1, test=200)
+    rows = [{"prompt": one.prompt, "completion": right_response(one)} for one in pool.test]
+    problems = write_rows(tmp_path / "many.jsonl", rows)
+
+    def command(root: Path) -> list[str]:
+        return ["rollouts", str(root), problems, *MODEL, "--token-budget", "300"]
+
+    def file_of(root: Path) -> Path | None:
+        return next(iter((root / "rollouts").glob("*.jsonl")), None)
+
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for root in (killed, whole):
+        create_project(root, template="plain")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "curation.cli", *command(killed)], stderr=subprocess.DEVNULL, env=environment
+    )
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up and process.poll() is None:
+        file = file_of(killed)
+        if file and file.stat().st_size > 2_000:
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    file = file_of(killed)
+    assert file is not None
+    before = file.read_bytes()
+    assert 0 < before.count(b"\n") < 200
+    for root in (killed, whole):
+        assert run(capsys, *command(root))[0] == 0
+    after = file.read_bytes()
+    undisturbed = file_of(whole)
+    assert undisturbed is not None
+    assert after == undisturbed.read_bytes()
+    assert after.startswith(before[: before.rfind(b"\n") + 1])
+    assert len({json.loads(line)["problem_id"] for line in after.splitlines()}) == after.count(b"\n") == 200

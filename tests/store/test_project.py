@@ -1,0 +1,61 @@
+"""A project folder is made once, opened anywhere, and named plainly when something is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+
+from curation.errors import ProjectError
+from curation.store.project import FOLDERS, create_project, open_project
+
+
+def test_a_new_project_opens_again_as_it_was_made(tmp_path: Path) -> None:
+    made = create_project(tmp_path / "a" / "b", name='Traces "1" é', template="Q: {prompt}\nA:")
+    assert open_project(tmp_path / "a" / "b") == made
+    assert (made.name, made.template) == ('Traces "1" é', "Q: {prompt}\nA:")
+    assert all((made.root / folder).is_dir() for folder in FOLDERS)
+    assert made.files == ()
+
+
+def test_a_project_is_named_for_its_folder(tmp_path: Path) -> None:
+    made = create_project(tmp_path / "mine")
+    assert (made.name, made.template) == ("mine", "auto")
+
+
+@pytest.mark.parametrize("content", ["project.toml", "notes.txt"])
+def test_nothing_that_is_there_is_taken_over(tmp_path: Path, content: str) -> None:
+    (tmp_path / content).write_text("mine")
+    with pytest.raises(ProjectError, match=r"already is a project|is there and not empty"):
+        create_project(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [content]
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("mine")
+    with pytest.raises(ProjectError, match="choose a new folder"):
+        create_project(tmp_path / "a")
+
+
+def test_a_template_without_a_prompt_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"no \{prompt\} in it"):
+        create_project(tmp_path / "a", template="Question:")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_that_is_no_project_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"is not a project; make one with `curation init"):
+        open_project(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"name =", b"\xff\xfe", b'template = "auto"'])
+def test_damaged_settings_are_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "project.toml").write_bytes(content)
+    with pytest.raises(ProjectError, match=r"project\.toml cannot be read"):
+        open_project(tmp_path)
+
+
+def test_only_finished_files_count_as_published(tmp_path: Path) -> None:
+    project = create_project(tmp_path / "a")
+    for name in ("0002.duckdb", "0001.duckdb", "next-12.part", "next-12.part.wal", ".lock"):
+        (project.root / "batches" / name).write_bytes(b"")
+    (project.root / "runs" / "r.part").mkdir()
+    assert project.files == ("batches/0001.duckdb", "batches/0002.duckdb")

@@ -1,0 +1,122 @@
+"""One trace in full, and the numbers of the whole project."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curation.store import columns, overview, reading
+from curation.store.catalogue import open_catalogue
+from curation.store.decisions import decide, undo
+from curation.store.points import points, score_of_points, source_of_points, verdict_of_points
+from curation.store.project import Project
+from curation.traces.trace import Trace
+from tests.app.project import HOSTILE, RUN_ID, build_project, texts
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return build_project(tmp_path_factory.mktemp("reading") / "project")
+
+
+def test_a_trace_is_read_as_it_was_written(project: Project) -> None:
+    catalogue = open_catalogue(project)
+    for trace in texts(60):
+        found = reading.read(catalogue, trace.trace_id)
+        assert found is not None
+        assert (found.prompt, found.response, found.answer) == (trace.prompt, trace.response, trace.answer)
+        assert (found.source, found.source_row, found.parts) == (trace.source, trace.source_row, 1)
+    assert reading.read(catalogue, "no-such-trace") is None
+
+
+def test_a_long_response_is_read_in_parts_that_add_up(tmp_path: Path) -> None:
+    long = Trace("Long?", "".join(f"{n}. é𝄞\n" for n in range(30_000)))
+    catalogue = open_catalogue(build_project(tmp_path / "project", traces=[long, *texts(10)]))
+    first = reading.read(catalogue, long.trace_id)
+    assert first is not None
+    assert first.length == len(long.response)
+    parts = [reading.read(catalogue, long.trace_id, part) for part in range(first.parts)]
+    assert "".join(part.response for part in parts if part) == long.response
+    assert [part.start for part in parts if part] == [n * reading.PART for n in range(first.parts)]
+
+
+def test_steps_cover_the_response_and_add_up_to_the_score(project: Project) -> None:
+    catalogue = open_catalogue(project)
+    trace = texts(60)[3]
+    steps = reading.steps(catalogue, RUN_ID, trace.trace_id)
+    standings = reading.standings(catalogue, RUN_ID, trace.trace_id)
+    for name, values in steps.items():
+        assert "".join(trace.response[step.start : step.stop] for step in values) == trace.response
+        assert sum(step.value or 0.0 for step in values) == pytest.approx(standings[name].value)
+    assert len(steps) == 3
+
+
+def test_history_tells_who_decided_what_and_why(tmp_path: Path) -> None:
+    project = build_project(tmp_path / "project", count=20)
+    catalogue = open_catalogue(project)
+    trace_id = texts(20)[0].trace_id
+    decide(project, [trace_id], "veto", reason="wrong", note="see step 2", actor="ann")
+    undo(project, actor="ann")
+    catalogue.refresh()
+    undone, vetoed = reading.history(catalogue, trace_id)
+    assert (vetoed.verdict, vetoed.reason, vetoed.note, vetoed.actor) == (
+        "veto",
+        "wrong",
+        "see step 2",
+        "ann",
+    )
+    assert (undone.verdict, undone.is_undo, vetoed.is_undo) == ("undecided", True, False)
+
+
+def test_counts_runs_and_facets(project: Project) -> None:
+    catalogue = open_catalogue(project)
+    counts = overview.counts(catalogue)
+    assert (counts.traces, counts.rejected, counts.duplicates, counts.kept, counts.vetoed) == (60, 1, 1, 0, 0)
+    (run,) = overview.runs(catalogue)
+    assert (run.run_id, run.coverage["share"], run.stability["gold"], run.unscored) == (RUN_ID, 0.8, 0.93, 1)
+    assert run.timings == {"factors": 30.2, "pass": 61.8}
+    assert overview.rejected(catalogue, 10) == [("sums.jsonl", 17, "The line is no JSON", HOSTILE[0])]
+    assert overview.rejected_reasons(catalogue) == [("The line is no JSON", 1)]
+    assert overview.sources(catalogue)[0] == ("sums.jsonl", 60 - len(HOSTILE))
+    assert dict(overview.facets(catalogue)["level"]) == {"0": 18, "1": 18, "2": 17}
+    assert overview.query_groups(catalogue) == [("correct", 5), ("gold", 5), ("incorrect", 5)]
+    assert overview.total_tokens(catalogue, RUN_ID) == sum(len(t.response.split()) for t in texts(60))
+
+
+def test_a_column_ranks_from_the_highest_and_its_histogram_loses_nobody(project: Project) -> None:
+    catalogue = open_catalogue(project)
+    column = columns.score_column(catalogue, RUN_ID, "influence/gold")
+    by_hand = sorted(v for (v,) in catalogue.rows("SELECT value FROM scores WHERE name = 'influence/gold'"))
+    assert column.values.tolist() == by_hand
+    assert [column.rank(value) for value in (by_hand[-1], by_hand[0])] == [1, 60]
+    counts, edges = column.histogram(20)
+    assert (counts.sum(), len(edges)) == (60, 21)
+    assert column.span(0.0, None) == sum(value >= 0 for value in by_hand)
+    assert columns.score_column(catalogue, RUN_ID, "rsr").count == 59
+    assert columns.score_column(catalogue, RUN_ID, "none").histogram(5)[0].sum() == 0
+    assert columns.score_names(catalogue, RUN_ID)[:4] == [
+        "influence/gold",
+        "influence/correct",
+        "influence/incorrect",
+        "perplexity",
+    ]
+
+
+def test_equal_values_share_a_rank() -> None:
+    column = columns.Column("steps", np.array([1.0, 2.0, 2.0, 3.0]))
+    assert [column.rank(value) for value in (3.0, 2.0, 1.0)] == [1, 2, 4]
+
+
+def test_points_and_their_colours_are_aligned(project: Project) -> None:
+    catalogue = open_catalogue(project)
+    places = points(catalogue, RUN_ID)
+    assert places is not None
+    known = dict(catalogue.rows("SELECT trace_id, value FROM scores WHERE name = 'rsr'"))
+    values = score_of_points(catalogue, RUN_ID, "rsr")
+    for trace_id, value in zip(places.trace_ids, values, strict=True):
+        assert value == known[trace_id] if trace_id in known else np.isnan(value)
+    assert len(source_of_points(catalogue, RUN_ID)) == len(places.x) == 60
+    assert set(verdict_of_points(catalogue, RUN_ID)) == {"undecided"}
+    assert points(catalogue, "no-such-run") is None
+    by_trace = columns.score_by_trace(catalogue, RUN_ID, "rsr")
+    assert np.array_equal(by_trace, values, equal_nan=True)
