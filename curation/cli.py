@@ -1,7 +1,10 @@
 """The command line: `curation COMMAND ...`."""
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import typer
 
@@ -45,29 +48,55 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command: exit 0 on success, 1 on failure, 2 on wrong use; one sentence, a traceback only with --debug."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
+    with interrupts() as interrupted:
+        status = _status([argument for argument in given if argument != "--debug"], debug, interrupted)
+    if status == STOPPED:
+        print("Stopped; the same command continues where it was.", file=sys.stderr)
+    sys.exit(status)
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C raises KeyboardInterrupt as ever, and is remembered.
+
+    A library under which it lands may turn it into an error of its own (DuckDB: "RuntimeError: Query interrupted"),
+    which would read as a failure of the command. The function given says whether Ctrl-C was pressed.
+    """
+    pressed: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, remember)
     try:
-        status = cli([argument for argument in given if argument != "--debug"], standalone_mode=False) or 0
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _status(arguments: list[str], debug: bool, interrupted: Callable[[], bool]) -> int:
+    try:
+        status: int = cli(arguments, standalone_mode=False) or 0
     except typer.TyperException as error:
         error.show()  # type: ignore[attr-defined]
         status = WRONG_USE
     except (KeyboardInterrupt, typer.Abort):
         status = STOPPED
-    except CurationError as error:
-        if debug:
-            raise
-        print(f"Error: {error}", file=sys.stderr)
-        status = 1
     except Exception as error:
+        if interrupted():
+            return STOPPED
         if debug:
             raise
-        print(
-            f"Error: {type(error).__name__}: {error} (run again with --debug for the traceback)",
-            file=sys.stderr,
-        )
+        print(f"Error: {_sentence(error)}", file=sys.stderr)
         status = 1
-    if status == STOPPED:
-        print("Stopped; the same command continues where it was.", file=sys.stderr)
-    sys.exit(status)
+    return status
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, CurationError):
+        return str(error)
+    return f"{type(error).__name__}: {error} (run again with --debug for the traceback)"
 
 
 if __name__ == "__main__":

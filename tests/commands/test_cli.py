@@ -177,6 +177,20 @@ def test_ctrl_c_stops_with_a_sentence_and_the_same_command_continues(
     assert shell.json("score", project, "--model", model)["run_id"] == unfinished[0]
 
 
+def test_ctrl_c_that_a_library_turns_into_its_own_error_is_still_a_stop(
+    tmp_path: Path, shell: Shell
+) -> None:
+    """DuckDB answers Ctrl-C in the middle of a query with `RuntimeError: Query interrupted`."""
+    shell.json("init", tmp_path / "p")
+    endless = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+    command = [sys.executable, "-m", "curation.cli", "sql", str(tmp_path / "p"), endless]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (130, "Stopped; the same command continues where it was.\n")
+
+
 def test_sql_output_cannot_drive_a_terminal(tmp_path: Path, shell: Shell) -> None:
     shell.run("init", tmp_path / "p")
     _, out, _ = shell.run("sql", tmp_path / "p", "SELECT chr(27) || '[2J' AS text")
