@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     with interrupts() as interrupted:
-        status = _status([argument for argument in given if argument != "--debug"], debug, interrupted)
+        status = command_status([argument for argument in given if argument != "--debug"], debug, interrupted)
     if status == STOPPED:
         print("Stopped; the same command continues where it was.", file=sys.stderr)
     sys.exit(status)
@@ -75,7 +75,8 @@ def interrupts() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _status(arguments: list[str], debug: bool, interrupted: Callable[[], bool]) -> int:
+def command_status(arguments: list[str], debug: bool, interrupted: Callable[[], bool]) -> int:
+    """The exit status of one command; whatever goes wrong after Ctrl-C counts as the stop that was asked for."""
     try:
         status: int = cli(arguments, standalone_mode=False) or 0
     except typer.TyperException as error:

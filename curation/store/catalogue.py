@@ -1,6 +1,7 @@
 """One read-only connection over everything published, under plain views."""
 
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,9 +156,23 @@ def run_sql(catalogue: Catalogue, sql: str) -> pa.Table:
         statements = catalogue.connection.extract_statements(sql)
         if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
             raise ProjectError("Only a single SELECT is run here; the project's files never change by SQL.")
-        return catalogue.table(sql)
+        return _stoppable(catalogue, sql)
     except duckdb.Error as error:
         raise ProjectError(f"The SQL failed: {str(error).strip().splitlines()[0]}") from error
+
+
+def _stoppable(catalogue: Catalogue, sql: str) -> pa.Table:
+    """The answer of a query; Ctrl-C ends it at once.
+
+    DuckDB looks for signals only between its tasks, so a long query on the main thread would run on to its end.
+    """
+    with catalogue.connection.cursor() as cursor, ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(lambda: cursor.sql(sql).to_arrow_table())
+        try:
+            return answer.result()
+        except KeyboardInterrupt:
+            cursor.interrupt()
+            raise
 
 
 def bundle(catalogue: Catalogue, path: Path) -> None:

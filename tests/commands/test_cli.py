@@ -1,10 +1,12 @@
 """The command line as its users and other programs see it: answers, JSON, exit codes, one sentence on failure."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from curation.cli import COMMANDS, main
+from curation.cli import COMMANDS, command_status, interrupts, main
 from tests.tiny import save_tiny
 
 WORDS = "add 1 2 3 4 5 6 7 8 9 = + so the answer is"
+ENDLESS = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
 
 
 class Shell:
@@ -177,18 +180,24 @@ def test_ctrl_c_stops_with_a_sentence_and_the_same_command_continues(
     assert shell.json("score", project, "--model", model)["run_id"] == unfinished[0]
 
 
-def test_ctrl_c_that_a_library_turns_into_its_own_error_is_still_a_stop(
-    tmp_path: Path, shell: Shell
-) -> None:
-    """DuckDB answers Ctrl-C in the middle of a query with `RuntimeError: Query interrupted`."""
+def test_ctrl_c_ends_an_endless_query(tmp_path: Path, shell: Shell) -> None:
     shell.json("init", tmp_path / "p")
-    endless = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
-    command = [sys.executable, "-m", "curation.cli", "sql", str(tmp_path / "p"), endless]
+    command = [sys.executable, "-m", "curation.cli", "sql", str(tmp_path / "p"), ENDLESS]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    time.sleep(6)
+    time.sleep(5)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
+    _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "Stopped; the same command continues where it was.\n")
+
+
+def test_ctrl_c_that_a_library_turns_into_its_own_error_is_still_a_stop() -> None:
+    with interrupts() as interrupted, duckdb.connect(config={"threads": 1}) as connection:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(RuntimeError, match="interrupted"):
+            connection.execute(ENDLESS).fetchall()
+        assert interrupted()
+        assert command_status(["status", "/none"], False, interrupted) == 130
+    assert command_status(["status", "/none"], False, lambda: False) == 1
 
 
 def test_sql_output_cannot_drive_a_terminal(tmp_path: Path, shell: Shell) -> None:
