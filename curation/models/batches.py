@@ -1,7 +1,7 @@
 """Token batches: sequences of similar length side by side, within a budget of tokens."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ class TokenBatch:
         loss_columns: (N,) column from which it is predicted, one left of its own.
         targets: (N,) its id.
         weights: (N,) float64 weight of its loss.
+        order: The indices as plain numbers, so that nothing waits for a device to read them.
+        tokens: How many real tokens there are.
     """
 
     indices: Tensor
@@ -33,10 +35,17 @@ class TokenBatch:
     loss_columns: Tensor
     targets: Tensor
     weights: Tensor
+    order: tuple[int, ...]
+    tokens: int
 
     def to(self, device: torch.device) -> "TokenBatch":
         """The same batch on a device."""
-        return TokenBatch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
 
     def sum_by_row(self, values: Tensor) -> Tensor:
         """Add (N, ...) values of completion tokens up to (B, ...) values of sequences."""
@@ -82,6 +91,8 @@ def token_batch(encoded: Sequence[Encoded], indices: Sequence[int]) -> TokenBatc
         torch.cat(columns),
         torch.cat(targets),
         torch.cat(weights),
+        tuple(indices),
+        sum(len(one) for one in chosen),
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,9 +11,7 @@ from torch import Tensor, nn
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-
-# One module's per-trace gradients are formed for so many rows at a time that they stay below this.
-GRADIENT_BYTES = 256 * 2**20
+from curation.scoring.head import token_losses
 
 
 @dataclass(frozen=True)
@@ -24,14 +21,14 @@ class Forward:
     Attributes:
         batch: The batch.
         hidden: (B, T, H) last hidden state, as the output head reads it.
-        logits: (N, V) float32 (or float64) logits at completion tokens only.
-        nll: (N,) negative log-likelihood of each completion token, in nats, at the logits' precision.
+        nll: (N,) negative log-likelihood of each completion token, in nats, in float32 (or float64).
+        rank: (N,) rank of each completion token among the vocabulary, 1 at the top.
     """
 
     batch: TokenBatch
     hidden: Tensor
-    logits: Tensor
     nll: Tensor
+    rank: Tensor
 
 
 class Collector:
@@ -40,21 +37,44 @@ class Collector:
     def forward(self, seen: Forward) -> None:
         """Called once a batch, after the forward pass."""
 
-    def activations(self, batch: TokenBatch, module: LinearModule, a: Tensor, g: Tensor) -> None:
-        """Called for each module with its (B, T, d_in) input and (B, T, d_out) gradient of the summed loss."""
+    def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor | None:
+        """Called in the forward pass with each module's (B, T, d_in) input; what is given back is kept for `output`.
 
-    def gradient(self, batch: TokenBatch, rows: slice, module: LinearModule, gradient: Tensor) -> None:
-        """Called for each module with (R, d_out, d_in) gradients of the summed loss of some rows of the batch."""
+        Nothing else of the input stays in memory: keep what is small.
+        """
+        return None
+
+    def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
+        """Called in the backward pass with each module's (B, T, d_out) gradient of the summed loss."""
 
     @classmethod
-    def reads_activations(cls) -> bool:
-        """Whether this collector wants `activations`."""
-        return cls.activations is not Collector.activations
+    def goes_backward(cls) -> bool:
+        """Whether this collector needs the backward pass."""
+        return cls.output is not Collector.output
 
-    @classmethod
-    def reads_gradients(cls) -> bool:
-        """Whether this collector wants `gradient`."""
-        return cls.gradient is not Collector.gradient
+
+class OncePerInput:
+    """Remembers what was made of the last input, for the layers that read the same one (q, k, v; gate, up)."""
+
+    def __init__(self) -> None:
+        self._batch: TokenBatch | None = None
+        self._name = ""
+        self._made: Tensor | None = None
+
+    def has(self, batch: TokenBatch, module: LinearModule) -> bool:
+        """Whether the last input was this module's."""
+        return self._batch is batch and self._name == module.shares_input
+
+    def keep(self, batch: TokenBatch, module: LinearModule, made: Tensor) -> Tensor:
+        """Remember what was made of this module's input."""
+        self._batch, self._name, self._made = batch, module.shares_input, made
+        return made
+
+    @property
+    def made(self) -> Tensor:
+        """What was made of it."""
+        assert self._made is not None
+        return self._made
 
 
 def fused_pass(
@@ -75,53 +95,53 @@ def fused_pass(
         model: The frozen model.
         batch: B sequences on the model's device.
         collectors: Called in order.
-        modules: The layers whose gradients are asked for.
+        modules: The layers whose inputs and gradients are asked for.
         sampled_labels: (N,) uniform numbers; labels are drawn from the model with them, in place of the targets.
     """
-    backward = any(one.reads_activations() or one.reads_gradients() for one in collectors)
+    backward = any(one.goes_backward() for one in collectors)
     with ExitStack() as stack:
         if backward:
             stack.enter_context(torch.enable_grad())
             stack.enter_context(_rooted_at_embedding(model.module))
             for module in modules:
-                stack.enter_context(_captured(module, partial(_hand_out, batch, collectors, module)))
+                stack.enter_context(_watched(module, batch, collectors))
         else:
             stack.enter_context(torch.no_grad())
-        seen = forward(model.module, batch, sampled_labels=sampled_labels)
-        if backward:
-            (seen.nll * batch.weights.to(seen.nll.dtype)).sum().backward()  # type: ignore[no-untyped-call]
-    seen = Forward(batch, seen.hidden.detach(), seen.logits.detach(), seen.nll.detach())
+        hidden = last_hidden(model.module, batch.ids)
+        losses = token_losses(
+            model.module,
+            hidden[batch.loss_rows, batch.loss_columns],
+            batch.targets,
+            uniform=sampled_labels,
+            slopes=backward,
+        )
+        if losses.slope is not None:
+            slope = torch.zeros_like(hidden)
+            weighted = losses.slope * batch.weights.to(losses.slope.dtype).unsqueeze(1)
+            slope[batch.loss_rows, batch.loss_columns] = weighted
+            hidden.backward(slope)  # type: ignore[no-untyped-call]
+    seen = Forward(batch, hidden.detach(), losses.nll, losses.rank)
     with torch.no_grad():
         for collector in collectors:
             collector.forward(seen)
     return seen
 
 
-def forward(module: nn.Module, batch: TokenBatch, *, sampled_labels: Tensor | None = None) -> Forward:
-    """The forward pass alone: the output head runs at completion tokens only, cross-entropy in float32 or better."""
+def last_hidden(module: nn.Module, ids: Tensor) -> Tensor:
+    """(B, T) token ids -> (B, T, H) what the output head would read; the head itself sees one token only."""
     hidden: list[Tensor] = []
 
-    def only_where_the_loss_is(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def keep(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden.append(args[0])
-        return (args[0][batch.loss_rows, batch.loss_columns].unsqueeze(0), *args[1:])
+        return (args[0][:1, :1].detach(), *args[1:])
 
     head: Any = module.get_output_embeddings()  # type: ignore[operator]
-    handle = head.register_forward_pre_hook(only_where_the_loss_is)
+    handle = head.register_forward_pre_hook(keep)
     try:
-        logits = module(input_ids=batch.ids, use_cache=False).logits.squeeze(0)
+        module(input_ids=ids, use_cache=False)
     finally:
         handle.remove()
-    logits = logits if logits.dtype == torch.float64 else logits.float()
-    targets = batch.targets if sampled_labels is None else _sample(logits.detach(), sampled_labels)
-    nll = nn.functional.cross_entropy(logits, targets, reduction="none")
-    return Forward(batch, hidden[0], logits, nll)
-
-
-def _sample(logits: Tensor, uniform: Tensor) -> Tensor:
-    """Draw one label a row by inverting the cumulative distribution: (N, V), (N,) -> (N,)."""
-    cumulative = logits.double().softmax(-1).cumsum(-1)
-    drawn = torch.searchsorted(cumulative, uniform.double().unsqueeze(-1)).squeeze(-1)
-    return drawn.clamp(max=logits.shape[-1] - 1)
+    return hidden[0]
 
 
 @contextmanager
@@ -135,33 +155,23 @@ def _rooted_at_embedding(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _captured(module: LinearModule, use: Any) -> Iterator[None]:
-    """Call use(a, g) in the backward pass with the layer's (B, T, d_in) input and (B, T, d_out) output gradient."""
+def _watched(module: LinearModule, batch: TokenBatch, collectors: Sequence[Collector]) -> Iterator[None]:
+    """Show a layer's input and output gradient to the collectors; between the two only what they keep stays."""
 
     def on_forward(_: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        if output.requires_grad:
-            activation = args[0].detach()
-            output.register_hook(lambda gradient: use(activation, gradient))  # type: ignore[no-untyped-call]
+        if not output.requires_grad:
+            return
+        with torch.no_grad():
+            kept = [collector.input(batch, module, args[0].detach()) for collector in collectors]
+        output.register_hook(lambda gradient: on_backward(gradient, kept))  # type: ignore[no-untyped-call]
+
+    def on_backward(gradient: Tensor, kept: list[Tensor | None]) -> None:
+        with torch.no_grad():
+            for collector, mine in zip(collectors, kept, strict=True):
+                collector.output(batch, module, mine, gradient)
 
     handle = module.module.register_forward_hook(on_forward)
     try:
         yield
     finally:
         handle.remove()
-
-
-def _hand_out(
-    batch: TokenBatch, collectors: Sequence[Collector], module: LinearModule, a: Tensor, g: Tensor
-) -> None:
-    """Form one module's per-trace gradients G = sum_t g_t a_t', some rows at a time, and show them around."""
-    with torch.no_grad():
-        for collector in collectors:
-            collector.activations(batch, module, a, g)
-        wanting = [collector for collector in collectors if collector.reads_gradients()]
-        step = max(1, GRADIENT_BYTES // (module.size * 4))
-        for start in range(0, len(a) if wanting else 0, step):
-            rows = slice(start, min(start + step, len(a)))
-            gradient = torch.bmm(g[rows].to(a.dtype).transpose(1, 2), a[rows])
-            gradient = gradient if gradient.dtype == torch.float64 else gradient.float()
-            for collector in wanting:
-                collector.gradient(batch, rows, module, gradient)

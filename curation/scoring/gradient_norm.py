@@ -1,35 +1,56 @@
 """The norm of a trace's gradient, over all attributed layers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
-from curation.scoring.fused import Collector
+from curation.scoring.fused import Collector, OncePerInput
 
 
 @dataclass
 class GradientNorm(Collector):
-    """Collects ||G||, the Frobenius norm of the gradient of a trace's summed loss.
+    """Collects ||G||, the Frobenius norm of the gradient of a trace's summed loss, G = sum_t g_t a_t'.
+
+    Short traces take the ghost trick, ||G||^2 = sum_tu (a_t.a_u)(g_t.g_u), which never forms G; long ones form it.
 
     Attributes:
         squares: (P,) float64 on the model's device.
     """
 
     squares: Tensor
+    _shared: OncePerInput = field(default_factory=OncePerInput)
 
     @classmethod
     def of(cls, count: int, device: torch.device) -> "GradientNorm":
         """An empty sheet for P sequences."""
         return cls(torch.zeros(count, dtype=torch.float64, device=device))
 
-    def gradient(self, batch: TokenBatch, rows: slice, module: LinearModule, gradient: Tensor) -> None:
+    def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor:
+        """Keep the (B, T, T) products of the inputs where they are what is cheaper, else the inputs."""
+        if not _ghost(a.shape[1], module):
+            return a
+        if self._shared.has(batch, module):
+            return self._shared.made
+        return self._shared.keep(batch, module, torch.bmm(a, a.transpose(1, 2)))
+
+    def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
         """Add one module's squares."""
-        self.squares.index_add_(0, batch.indices[rows], gradient.square().sum((1, 2)).double())
+        assert kept is not None
+        if _ghost(g.shape[1], module):
+            squares = (kept.double() * torch.bmm(g, g.transpose(1, 2))).sum((1, 2))
+        else:
+            squares = torch.bmm(g.transpose(1, 2), kept).double().square().sum((1, 2))
+        self.squares.index_add_(0, batch.indices, squares.clamp(min=0))
 
     @property
     def norm(self) -> Tensor:
         """(P,) the score."""
         return self.squares.sqrt()
+
+
+def _ghost(tokens: int, module: LinearModule) -> bool:
+    """Whether T^2 (d_in + d_out) multiplications are fewer than T d_in d_out."""
+    return tokens * (module.d_in + module.d_out) < module.size

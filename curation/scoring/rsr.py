@@ -28,9 +28,8 @@ class RankSurprisal(Collector):
         return cls(torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64))
 
     def forward(self, seen: Forward) -> None:
-        """Rank each target among the vocabulary: one more than the number of tokens that the model prefers to it."""
-        target = seen.logits.gather(1, seen.batch.targets.unsqueeze(1))
-        rank = (seen.logits > target).sum(1).add(1).clamp(max=RANK_CAP).double()
+        """Sum the batch's ranks and surprisals."""
+        rank = seen.rank.clamp(max=RANK_CAP).double()
         indices = seen.batch.indices.cpu()
         self.ranks[indices] = seen.batch.sum_by_row(rank).cpu()
         self.nll[indices] = seen.batch.sum_by_row(seen.nll.double()).cpu()

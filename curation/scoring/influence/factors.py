@@ -1,17 +1,14 @@
 """EK-FAC factors of each layer's Gauss-Newton matrix (2308.03296; METHODS 2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from curation.models.batches import TokenBatch, token_batches
-from curation.models.encode import Encoded
+from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
-from curation.models.load import LanguageModel
-from curation.scoring.fused import Collector, fused_pass
-from curation.scoring.progress import Reporter
+from curation.scoring.fused import Collector, OncePerInput
 
 
 @dataclass(frozen=True)
@@ -41,115 +38,97 @@ class Covariances(Collector):
     a: dict[str, Tensor] = field(default_factory=dict)
     s: dict[str, Tensor] = field(default_factory=dict)
 
-    def activations(self, batch: TokenBatch, module: LinearModule, a: Tensor, g: Tensor) -> None:
-        """Add one module's outer products, in float32 whatever the activations are in."""
+    def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> None:
+        """Add the inputs' outer products, in float32 whatever they are in; nothing is kept."""
         if module.shares_input == module.name:
             _add(self.a, module.name, _outer(a[batch.real]))
+
+    def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
+        """Add the gradients' outer products."""
         _add(self.s, module.name, _outer(g[batch.real]))
 
 
 @dataclass
 class Corrections(Collector):
-    """Sums over traces of the squared per-trace gradient in the eigenbasis, for each half of the sample."""
+    """Sums over traces of the squared per-trace gradient in the eigenbasis, for each half of the sample.
+
+    Attributes:
+        bases: module name -> (Q_A, Q_S).
+        squares: module name -> (2, d_out, d_in); a trace belongs to the half that its place in the sample says.
+    """
 
     bases: dict[str, tuple[Tensor, Tensor]]
     squares: dict[str, Tensor] = field(default_factory=dict)
+    _shared: OncePerInput = field(default_factory=OncePerInput)
 
-    def activations(self, batch: TokenBatch, module: LinearModule, a: Tensor, g: Tensor) -> None:
+    def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor:
+        """Rotate the inputs, once for all layers that read them; or keep them as they are for long traces."""
+        q_a, _ = self.bases[module.name]
+        if not _by_token(a.shape[1], module):
+            return a
+        if self._shared.has(batch, module):
+            return self._shared.made
+        return self._shared.keep(batch, module, a.to(q_a.dtype) @ q_a)
+
+    def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
         """Rotate by token or by trace, whichever takes fewer multiplications at this length."""
+        assert kept is not None
         q_a, q_s = self.bases[module.name]
         total = self.squares.setdefault(module.name, q_a.new_zeros(2, module.d_out, module.d_in))
-        by_token = a.shape[1] * (module.d_out**2 + module.d_in**2) < module.size * (
-            module.d_out + module.d_in
-        )
-        for index, activation, gradient in zip(
-            batch.indices.tolist(), a.to(q_a.dtype), g.to(q_a.dtype), strict=True
-        ):
-            if by_token:
-                rotated = (gradient @ q_s).T @ (activation @ q_a)
-            else:
-                rotated = q_s.T @ (gradient.T @ activation) @ q_a
-            total[index % 2] += rotated.square()
+        by_token = _by_token(g.shape[1], module)
+        gradients = g.to(q_s.dtype) @ q_s if by_token else g.to(q_s.dtype)
+        for index, inputs, gradient in zip(batch.order, kept.to(q_a.dtype), gradients, strict=True):
+            rotated = gradient.T @ inputs
+            rotated = rotated if by_token else q_s.T @ rotated @ q_a
+            total[index % 2].addcmul_(rotated, rotated)
 
 
-def fit_factors(
-    model: LanguageModel,
-    modules: Sequence[LinearModule],
-    encoded: Sequence[Encoded],
-    *,
-    token_budget: int,
-    seed: int = 0,
-    reporter: Reporter | None = None,
-) -> dict[str, Factors]:
-    """Fit EK-FAC factors on a sample of traces: covariances, their eigenvectors, the eigenvalue correction.
+def eigenvectors(total: Tensor, tokens: int) -> Tensor:
+    """(d, d) sum of outer products over tokens -> eigenvectors of the mean as columns, decomposed in float64."""
+    vectors: Tensor = torch.linalg.eigh(total.double() / tokens)[1]
+    return vectors.to(total.dtype)
 
-    Labels are sampled from the model, with random numbers of each sequence's own, so that batching changes nothing.
+
+def reliability(squares: Iterable[Tensor], damping: float) -> float:
+    """How well the scores along two halves of the sample agree, and with it those along the whole with another whole.
+
+    For a query drawn from the fitted curvature, E[R_ij^2] = Lambda_ij in the eigenbasis, and a trace drawn from it, the
+    scores along R / (Lambda_1 + lambda) and R / (Lambda_2 + lambda) have the covariance
+    sum Lambda^2 / ((Lambda_1 + lambda)(Lambda_2 + lambda)): their correlation rho follows, and 2 rho / (1 + rho) for
+    the whole sample (Spearman-Brown).
 
     Args:
-        model: The reference model.
-        modules: The layers.
-        encoded: The sample; even and odd positions are its two halves.
-        token_budget: Tokens a batch.
-        seed: Of the sampled labels.
-        reporter: Told of each stage.
+        squares: For each layer (2, d_out, d_in) sums or means of the halves, which are equally large.
+        damping: In units of the mean eigenvalue.
 
     Returns:
-        Factors by module name, at the model's precision but at least float32.
+        A number up to 1.
     """
-    reporter = reporter or Reporter()
-    tokens = sum(len(one) for one in encoded)
-
-    def over_sample(stage: str, collector: Collector) -> None:
-        reporter.start(stage, tokens)
-        for batch in token_batches(encoded, token_budget, model.device):
-            fused_pass(model, batch, [collector], modules, sampled_labels=_uniform(encoded, batch, seed))
-            count = int(batch.real.sum())
-            reporter.advance(count, count)
-        reporter.finish()
-
-    covariances = Covariances()
-    over_sample("covariances", covariances)
-    reporter.start("eigenvectors", len(covariances.a) + len(covariances.s))
-    q_a = {name: _eigenvectors(total, tokens, reporter) for name, total in covariances.a.items()}
-    q_s = {name: _eigenvectors(total, tokens, reporter) for name, total in covariances.s.items()}
-    reporter.finish()
-    del covariances
-    corrections = Corrections(
-        {module.name: (q_a[module.shares_input], q_s[module.name]) for module in modules}
-    )
-    over_sample("eigenvalues", corrections)
-    halves = torch.tensor([(len(encoded) + 1) // 2, len(encoded) // 2]).clamp(min=1).to(model.device)
-    return {
-        name: Factors(*basis, corrected=corrections.squares[name] / halves.view(2, 1, 1))
-        for name, basis in corrections.bases.items()
-    }
+    both = first = second = 0.0
+    for halves in squares:
+        if not (means := halves.mean((1, 2))).all():
+            continue
+        mean = halves.mean(0)
+        one, other = (mean / (half + damping * of) for half, of in zip(halves, means, strict=True))
+        both += float((one * other).sum())
+        first += float(one.square().sum())
+        second += float(other.square().sum())
+    rho = both / (first * second) ** 0.5 if first and second else 0.0
+    return 2 * rho / (1 + rho)
 
 
-def _uniform(encoded: Sequence[Encoded], batch: TokenBatch, seed: int) -> Tensor:
-    """(N,) random numbers in [0, 1), each sequence's from a generator of its own."""
-    numbers = [
-        torch.rand(
-            encoded[i].completion_length,
-            dtype=torch.float64,
-            generator=torch.Generator().manual_seed(seed * 1_000_003 + i),
-        )
-        for i in batch.indices.tolist()
-    ]
-    return torch.cat(numbers).to(batch.ids.device)
+def _by_token(tokens: int, module: LinearModule) -> bool:
+    """Whether T (d_out^2 + d_in^2) multiplications are fewer than d_out d_in (d_out + d_in)."""
+    return tokens * (module.d_out**2 + module.d_in**2) < module.size * (module.d_out + module.d_in)
 
 
 def _outer(tokens: Tensor) -> Tensor:
     """(n, d) -> (d, d) sum of outer products, accumulated in float32 or better."""
+    if tokens.is_cuda and tokens.dtype == torch.bfloat16:
+        return torch.mm(tokens.T, tokens, out_dtype=torch.float32)
     tokens = tokens if tokens.dtype == torch.float64 else tokens.float()
     return tokens.T @ tokens
 
 
 def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
     sums[name] = sums[name].add_(value) if name in sums else value
-
-
-def _eigenvectors(total: Tensor, tokens: int, reporter: Reporter) -> Tensor:
-    """(d, d) sum of outer products -> eigenvectors of the mean as columns, decomposed in float64."""
-    vectors: Tensor = torch.linalg.eigh(total.double() / tokens)[1]
-    reporter.advance(1)
-    return vectors.to(total.dtype)

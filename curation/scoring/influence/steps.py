@@ -1,73 +1,73 @@
 """What learning each token does: influence split by loss token (METHODS 2, "Which step?")."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.autograd import forward_ad
-from torch.func import functional_call
+from torch import Tensor, nn
+from torch.func import jacfwd
 
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-from curation.scoring.fused import forward
+from curation.scoring.fused import last_hidden
+from curation.scoring.head import token_losses
+from curation.scoring.influence.directions import Directions
 
 
 def influence_by_token(
-    model: LanguageModel, modules: list[LinearModule], directions: dict[str, Tensor], batch: TokenBatch
+    model: LanguageModel, modules: Sequence[LinearModule], directions: Directions, count: int, batch: TokenBatch
 ) -> Tensor:
-    """The derivative of each completion token's loss along each direction, by forward-mode differentiation.
+    """The derivative of each completion token's loss along the first directions, by forward-mode differentiation.
 
-    A trace's values add up to its influence, and masking a token from the loss takes exactly its value away.
+    The last hidden state is differentiated along all of them at once, so that the model itself runs once; a token's
+    loss moves by its slope in its own hidden state. A trace's values add up to its influence, and masking a token from
+    the loss takes exactly its value away.
 
     Args:
         model: The model, in eager attention (`eager_attention`), which alone has a forward-mode rule.
         modules: The layers that the directions move.
-        directions: module name -> (K, d_out, d_in).
+        directions: The first `count` of them are taken.
+        count: K.
         batch: N completion tokens; their loss weights are not applied.
 
     Returns:
         (N, K) float64.
     """
-    count = next(iter(directions.values())).shape[0]
+
+    def moved(amounts: Tensor) -> tuple[Tensor, Tensor]:
+        with ExitStack() as stack:
+            for module in modules:
+                if module.name in directions.spaces:
+                    stack.enter_context(_moved(module, directions, amounts))
+            hidden = last_hidden(model.module, batch.ids)[batch.loss_rows, batch.loss_columns]
+        return hidden, hidden
+
     with torch.no_grad():
-        columns = [_along(model, modules, directions, batch, k).double() for k in range(count)]
-    return torch.stack(columns, 1)
+        amounts = torch.zeros(count, dtype=model.dtype, device=model.device)
+        velocity, hidden = jacfwd(moved, has_aux=True)(amounts)
+        slope = token_losses(model.module, hidden, batch.targets, slopes=True).slope
+        assert slope is not None
+        return torch.einsum("nhk,nh->nk", velocity.double(), slope.double())
 
 
-def _along(
-    model: LanguageModel,
-    modules: list[LinearModule],
-    directions: dict[str, Tensor],
-    batch: TokenBatch,
-    k: int,
-) -> Tensor:
-    """(N,) derivative along direction k."""
-    with forward_ad.dual_level():
-        moved: dict[str, Any] = {}
-        for linear in modules:
-            weight: Tensor = linear.module.weight  # type: ignore[assignment]
-            tangent = directions[linear.name][k].to(weight.dtype)
-            tangent = tangent.T.contiguous() if linear.transposed else tangent
-            moved[f"{linear.name}.weight"] = forward_ad.make_dual(weight.detach(), tangent)  # type: ignore[no-untyped-call]
-        nll = functional_call(
-            _Nll(model.module), {f"module.{name}": dual for name, dual in moved.items()}, (batch,)
-        )
-        tangent = forward_ad.unpack_dual(nll).tangent  # type: ignore[no-untyped-call]
-        return torch.zeros_like(nll) if tangent is None else tangent
+@contextmanager
+def _moved(module: LinearModule, directions: Directions, amounts: Tensor) -> Iterator[None]:
+    """Add sum_k amount_k u core_k v' a to a layer's output."""
+    space = directions.spaces[module.name]
+    cores = directions.cores[module.name][: len(amounts)].to(amounts.dtype)
+    u, v = space.u.to(amounts.dtype), space.v.to(amounts.dtype)
 
+    def on_forward(_: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        core = torch.einsum("k,ksa->sa", amounts, cores)
+        return output + ((args[0] @ v) @ core.T) @ u.T
 
-class _Nll(torch.nn.Module):
-    """The forward pass as a module of its own, so that its weights can be swapped for dual ones."""
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, batch: TokenBatch) -> Tensor:
-        return forward(self.module, batch).nll
+    handle = module.module.register_forward_hook(on_forward)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager
