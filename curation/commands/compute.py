@@ -85,20 +85,52 @@ def score(
         typer.Option(help="all, or some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm."),
     ] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float64.")] = "float32",
+    dtype: Annotated[
+        str,
+        typer.Option(help="auto (bfloat16 where the device computes in it), float32, bfloat16 or float64."),
+    ] = "auto",
     modules: Annotated[
         str, typer.Option(help="Layers to attribute to: all, mlp, attention or a regular expression.")
     ] = "all",
     steps: Annotated[
-        bool, typer.Option("--steps/--no-steps", help="Split influence over the steps of each trace.")
-    ] = True,
+        str,
+        typer.Option(
+            help="Split influence over the steps of all traces, of none, or of so many of the most and of the least "
+            "helpful ones of each group."
+        ),
+    ] = "16",
     damping: Annotated[float, typer.Option(help="In units of each layer's mean eigenvalue.")] = 0.1,
-    factor_traces: Annotated[int, typer.Option(min=2, help="Traces on which the curvature is fitted.")] = 256,
+    tolerance: Annotated[
+        float, typer.Option(help="Relative error that the low rank of the queries may make; 0: whole.")
+    ] = 0.1,
+    rank: Annotated[int, typer.Option(min=1, help="The most directions a side of a layer.")] = 128,
+    solver: Annotated[
+        str, typer.Option(help="ekfac, or astra: refine the groups' directions on the Gauss-Newton matrix.")
+    ] = "ekfac",
+    factor_traces: Annotated[
+        int, typer.Option(min=2, help="Traces on which the curvature is fitted, at most.")
+    ] = 256,
+    covariance_traces: Annotated[
+        int, typer.Option(min=2, help="Traces on which its eigenvectors are fitted, at most.")
+    ] = 64,
+    stability: Annotated[
+        float, typer.Option(help="The sample stops growing at this predicted reliability; 1: all of it.")
+    ] = 0.95,
+    factor_block: Annotated[
+        int, typer.Option(min=0, help="Width of the diagonal blocks of wider covariances; 0: whole.")
+    ] = 0,
+    labels: Annotated[
+        str, typer.Option(help="Of the curvature: sampled from the model, or the data's own.")
+    ] = "sampled",
     max_tokens: Annotated[
         int, typer.Option(min=0, help="Longer traces are left unscored; 0: as many as the model takes.")
     ] = 0,
-    token_budget: Annotated[int, typer.Option(min=1, help="Tokens a batch.")] = 4096,
-    direction_gb: Annotated[float, typer.Option(help="Memory for single queries' directions, in GB.")] = 8.0,
+    token_budget: Annotated[
+        int, typer.Option(min=0, help="Tokens a batch; 0: as many as are worth it and fit.")
+    ] = 0,
+    memory_gb: Annotated[
+        float, typer.Option(min=0, help="Memory to take beside the model, in GB; 0: what is free.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the factor sample and its labels.")] = 0,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what it would take, and compute nothing.")
@@ -112,15 +144,22 @@ def score(
             model=model,
             adapter=adapter,
             scores=parse_scores(scores),
-            by_step=steps,
+            steps=steps,
             dtype=dtype,
             device=device,
             modules=modules,
             damping=damping,
+            tolerance=tolerance,
+            rank=rank,
+            solver=solver,
             factor_traces=factor_traces,
+            covariance_traces=covariance_traces,
+            stability=stability,
+            factor_block=factor_block,
+            labels=labels,
             max_tokens=max_tokens,
             token_budget=token_budget,
-            direction_gb=direction_gb,
+            memory_gb=memory_gb,
             seed=seed,
         )
     if plan:

@@ -189,7 +189,7 @@ def _add_queries(project: Project, files: _Files, pool: Pool, tell: OnStage) -> 
 
 def _score(project: Project, files: _Files, tell: OnStage) -> str:
     """Every score; the run's id."""
-    request = ScoreRequest(model=str(files.model), device="cpu")
+    request = ScoreRequest(model=str(files.model), device="cpu", dtype="float32", steps="all")
     scored = score(
         project, request, on_progress=lambda now: tell(now.stage, now.done / now.total if now.total else None)
     )

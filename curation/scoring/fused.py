@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from curation.models.batches import TokenBatch
+from curation.models.attention import attention, can_pack, last_hidden
+from curation.models.batches import TokenBatch, token_batches
+from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
 from curation.scoring.head import token_losses
@@ -16,13 +18,13 @@ from curation.scoring.head import token_losses
 
 @dataclass(frozen=True)
 class Forward:
-    """What the forward pass of a batch of B sequences with N completion tokens showed.
+    """What the forward pass of a batch of N tokens, M of them completion, showed.
 
     Attributes:
         batch: The batch.
-        hidden: (B, T, H) last hidden state, as the output head reads it.
-        nll: (N,) negative log-likelihood of each completion token, in nats, in float32 (or float64).
-        rank: (N,) rank of each completion token among the vocabulary, 1 at the top.
+        hidden: (N, H) last hidden state, as the output head reads it.
+        nll: (M,) negative log-likelihood of each completion token, in nats, in float32 (or float64).
+        rank: (M,) rank of each completion token among the vocabulary, 1 at the top.
     """
 
     batch: TokenBatch
@@ -38,14 +40,14 @@ class Collector:
         """Called once a batch, after the forward pass."""
 
     def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor | None:
-        """Called in the forward pass with each module's (B, T, d_in) input; what is given back is kept for `output`.
+        """Called in the forward pass with each module's (N, d_in) input; what is given back is kept for `output`.
 
         Nothing else of the input stays in memory: keep what is small.
         """
         return None
 
     def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
-        """Called in the backward pass with each module's (B, T, d_out) gradient of the summed loss."""
+        """Called in the backward pass with each module's (N, d_out) gradient of the summed loss."""
 
     @classmethod
     def goes_backward(cls) -> bool:
@@ -93,33 +95,30 @@ def fused_pass(
 
     Args:
         model: The frozen model.
-        batch: B sequences on the model's device.
+        batch: On the model's device.
         collectors: Called in order.
         modules: The layers whose inputs and gradients are asked for.
-        sampled_labels: (N,) uniform numbers; labels are drawn from the model with them, in place of the targets.
+        sampled_labels: (M,) uniform numbers; labels are drawn from the model with them, in place of the targets.
     """
     backward = any(one.goes_backward() for one in collectors)
     with ExitStack() as stack:
+        stack.enter_context(torch.set_grad_enabled(backward))
         if backward:
-            stack.enter_context(torch.enable_grad())
             stack.enter_context(_rooted_at_embedding(model.module))
             for module in modules:
                 stack.enter_context(_watched(module, batch, collectors))
-        else:
-            stack.enter_context(torch.no_grad())
-        hidden = last_hidden(model.module, batch.ids)
-        losses = token_losses(
-            model.module,
-            hidden[batch.loss_rows, batch.loss_columns],
-            batch.targets,
-            uniform=sampled_labels,
-            slopes=backward,
-        )
-        if losses.slope is not None:
-            slope = torch.zeros_like(hidden)
-            weighted = losses.slope * batch.weights.to(losses.slope.dtype).unsqueeze(1)
-            slope[batch.loss_rows, batch.loss_columns] = weighted
-            hidden.backward(slope)  # type: ignore[no-untyped-call]
+        positions = stack.enter_context(attention(model.module, batch))
+        hidden = last_hidden(model.module, batch.ids, positions)[0]
+    losses = token_losses(
+        model.module,
+        hidden.detach()[batch.loss_places],
+        batch.targets,
+        uniform=sampled_labels,
+        slopes=backward,
+    )
+    if losses.slope is not None:
+        weighted = losses.slope * batch.weights.to(losses.slope.dtype).unsqueeze(1)
+        hidden.backward(torch.zeros_like(hidden).index_copy_(0, batch.loss_places, weighted))  # type: ignore[no-untyped-call]
     seen = Forward(batch, hidden.detach(), losses.nll, losses.rank)
     with torch.no_grad():
         for collector in collectors:
@@ -127,21 +126,9 @@ def fused_pass(
     return seen
 
 
-def last_hidden(module: nn.Module, ids: Tensor) -> Tensor:
-    """(B, T) token ids -> (B, T, H) what the output head would read; the head itself sees one token only."""
-    hidden: list[Tensor] = []
-
-    def keep(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        hidden.append(args[0])
-        return (args[0][:1, :1].detach(), *args[1:])
-
-    head: Any = module.get_output_embeddings()  # type: ignore[operator]
-    handle = head.register_forward_pre_hook(keep)
-    try:
-        module(input_ids=ids, use_cache=False)
-    finally:
-        handle.remove()
-    return hidden[0]
+def batches_of(model: LanguageModel, encoded: Sequence[Encoded], token_budget: int) -> Iterator[TokenBatch]:
+    """All sequences as batches that the model can run, shortest first."""
+    return token_batches(encoded, token_budget, model.device, alone=not can_pack(model.module))
 
 
 @contextmanager
@@ -162,8 +149,8 @@ def _watched(module: LinearModule, batch: TokenBatch, collectors: Sequence[Colle
         if not output.requires_grad:
             return
         with torch.no_grad():
-            kept = [collector.input(batch, module, args[0].detach()) for collector in collectors]
-        output.register_hook(lambda gradient: on_backward(gradient, kept))  # type: ignore[no-untyped-call]
+            kept = [collector.input(batch, module, args[0][0].detach()) for collector in collectors]
+        output.register_hook(lambda gradient: on_backward(gradient[0], kept))  # type: ignore[no-untyped-call]
 
     def on_backward(gradient: Tensor, kept: list[Tensor | None]) -> None:
         with torch.no_grad():

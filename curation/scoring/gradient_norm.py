@@ -30,20 +30,24 @@ class GradientNorm(Collector):
 
     def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor:
         """Keep the (B, T, T) products of the inputs where they are what is cheaper, else the inputs."""
-        if not _ghost(a.shape[1], module):
+        if not _ghost(batch.longest, module):
             return a
         if self._shared.has(batch, module):
             return self._shared.made
-        return self._shared.keep(batch, module, torch.bmm(a, a.transpose(1, 2)))
+        rows = batch.rows(a)
+        return self._shared.keep(batch, module, rows @ rows.transpose(1, 2))
 
     def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
         """Add one module's squares."""
         assert kept is not None
-        if _ghost(g.shape[1], module):
-            squares = (kept.double() * torch.bmm(g, g.transpose(1, 2))).sum((1, 2))
+        rows = batch.rows(g)
+        if _ghost(batch.longest, module):
+            products = kept * (rows @ rows.transpose(1, 2))
+            squares = products.sum((1, 2), dtype=_at_least_float32(products))
         else:
-            squares = torch.bmm(g.transpose(1, 2), kept).double().square().sum((1, 2))
-        self.squares.index_add_(0, batch.indices, squares.clamp(min=0))
+            gradients = rows.transpose(1, 2) @ batch.rows(kept)
+            squares = gradients.to(_at_least_float32(gradients)).square().sum((1, 2))
+        self.squares.index_add_(0, batch.indices, squares.double().clamp(min=0))
 
     @property
     def norm(self) -> Tensor:
@@ -54,3 +58,7 @@ class GradientNorm(Collector):
 def _ghost(tokens: int, module: LinearModule) -> bool:
     """Whether T^2 (d_in + d_out) multiplications are fewer than T d_in d_out."""
     return tokens * (module.d_in + module.d_out) < module.size
+
+
+def _at_least_float32(tensor: Tensor) -> torch.dtype:
+    return torch.promote_types(tensor.dtype, torch.float32)

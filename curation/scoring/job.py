@@ -5,18 +5,32 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from curation.errors import ScoringError
 from curation.store.project import Project
 from curation.store.publish import flush, write_whole
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a job has to work in.
+
+    Attributes:
+        threads: Of torch.
+        token_budget: Tokens a batch.
+        layer_bytes: What factors and query gradients of one group of layers may take.
+    """
+
+    threads: int
+    token_budget: int
+    layer_bytes: int
 
 
 @dataclass(frozen=True)
@@ -26,13 +40,12 @@ class Job:
     Attributes:
         run_id: Time of its start and the beginning of its key; never used before.
         folder: Where its shards are.
-        threads: How many threads torch had at its start: sums depend on them to the last bit, so a later try
-            takes as many.
+        room: What its first try had: a later one takes as much, since sums depend on it to the last bit.
     """
 
     run_id: str
     folder: Path
-    threads: int
+    room: "Room"
 
     def has(self, shard: str) -> bool:
         """Whether a shard is there, complete."""
@@ -55,8 +68,8 @@ class Job:
 
 
 @contextmanager
-def open_job(project: Project, key: str) -> Iterator[Job]:
-    """Find the unfinished job with this key, or begin one; hold it against a second process.
+def open_job(project: Project, key: str, room: Room) -> Iterator[Job]:
+    """Find the unfinished job with this key, or begin one in this room; hold it against a second process.
 
     Raises:
         ScoringError: Another process works on it right now.
@@ -69,9 +82,7 @@ def open_job(project: Project, key: str) -> Iterator[Job]:
     else:
         folder = runs / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{key[:6]}.part"
         folder.mkdir()
-        write_whole(
-            folder / "job.json", json.dumps({"key": key, "threads": torch.get_num_threads()}).encode()
-        )
+        write_whole(folder / "job.json", json.dumps({"key": key, "room": asdict(room)}).encode())
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,8 +90,7 @@ def open_job(project: Project, key: str) -> Iterator[Job]:
             raise ScoringError(
                 f"Run {folder.stem} is being computed by another process; wait for it."
             ) from error
-        threads = int(_settings(folder / "job.json").get("threads", torch.get_num_threads()))
-        yield Job(folder.stem, folder, threads)
+        yield Job(folder.stem, folder, Room(**_settings(folder / "job.json").get("room", asdict(room))))
 
 
 def discard_job(project: Project, run_id: str) -> None:

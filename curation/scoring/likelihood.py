@@ -23,19 +23,17 @@ class Likelihood(Collector):
     by_token: dict[int, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, count: int) -> "Likelihood":
+    def of(cls, count: int, device: torch.device | str = "cpu") -> "Likelihood":
         """An empty sheet for P sequences."""
-        return cls(torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64))
+        empty = torch.zeros(count, dtype=torch.float64, device=device)
+        return cls(empty, empty.clone())
 
     def forward(self, seen: Forward) -> None:
         """Sum and keep the batch's token losses."""
         batch, nll = seen.batch, seen.nll.double()
-        indices = batch.indices.cpu()
-        lengths = batch.sum_by_row(torch.ones_like(nll))
-        self.nll[indices] = batch.sum_by_row(nll).cpu()
-        self.tokens[indices] = lengths.cpu()
-        by_row = torch.split(nll.cpu(), lengths.long().tolist())
-        self.by_token.update(zip(indices.tolist(), by_row, strict=True))
+        self.nll[batch.indices] = batch.sum_by_row(nll)
+        self.tokens[batch.indices] = batch.sum_by_row(torch.ones_like(nll))
+        self.by_token.update(batch.split_by_row(nll))
 
     @property
     def perplexity(self) -> Tensor:

@@ -1,43 +1,69 @@
-"""Work that runs out of memory is done again in smaller batches."""
+"""Memory: what there is, and going on with smaller batches where a batch does not fit."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from curation.errors import ScoringError
 
-T = TypeVar("T")
-SMALLEST = 16
+R = TypeVar("R")
+
+SMALLEST_BUDGET = 64
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory")
 
 
-def within_memory(run: Callable[[int], T], token_budget: int) -> T:
-    """Run some work with a budget of tokens a batch; halve the budget and start the work again if memory runs out.
-
-    Args:
-        run: Takes the budget, begins anew each time.
-        token_budget: The first budget to try.
+def within_memory(compute: Callable[[int], R], token_budget: int) -> R:
+    """Call `compute` with a token budget; where memory runs out, again from its start with half of it.
 
     Raises:
-        ScoringError: Memory runs out even with a trace at a time.
+        ScoringError: Not even the smallest batch fits.
     """
+    budget = token_budget
     while True:
         try:
-            return run(token_budget)
+            return compute(budget)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            if token_budget <= SMALLEST:
+            if budget <= SMALLEST_BUDGET:
                 raise ScoringError(
-                    "Memory runs out even with one trace a batch; set --max-tokens to leave the longest traces out, or "
-                    "choose fewer layers with --modules."
+                    "Not even the smallest batch fits into memory; choose a smaller model, --dtype bfloat16, a lower "
+                    "--max-tokens, or a machine with more."
                 ) from error
-        # Out of the handler, whose traceback would keep the tensors of the failed batch alive.
-        token_budget //= 2
+            budget = max(SMALLEST_BUDGET, budget // 2)
+        # Outside of the handler, whose error keeps the tensors of every frame alive.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a GPU or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    """Whether an error says that memory ran out, on whatever device."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+    )
+
+
+def available(device: torch.device) -> int:
+    """Bytes that a run may still take on a device: free ones, and on a CPU those that caches would give back."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    limits = [_free_of_system(), *(_free_of_group(Path(path)) for path in ("/sys/fs/cgroup",))]
+    return min(limit for limit in limits if limit is not None)
+
+
+def _free_of_system() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def _free_of_group(folder: Path) -> int | None:
+    """What a container's limit leaves; None where there is none."""
+    try:
+        most = (folder / "memory.max").read_text().strip()
+        used = (folder / "memory.current").read_text().strip()
+    except OSError:
+        return None
+    return None if most == "max" else int(most) - int(used)

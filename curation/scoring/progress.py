@@ -22,8 +22,8 @@ class Progress:
     """
 
     stage: str
-    done: int
-    total: int
+    done: float
+    total: float
     tokens_per_second: float
     seconds_left: float | None
 
@@ -41,13 +41,23 @@ class Reporter:
         self.timings: dict[str, float] = {}
         self.start("loading", 0)
 
-    def start(self, stage: str, total: int, done: int = 0) -> None:
+    def start(self, stage: str, total: float, done: float = 0) -> None:
         """Begin a stage; `done` of it was there from an earlier try."""
         self._stage, self._total, self._done, self._resumed, self._tokens = stage, total, done, done, 0
         self._began = time.monotonic()
         self._tell(force=True)
 
-    def advance(self, work: int, tokens: int = 0) -> None:
+    @property
+    def done(self) -> float:
+        """Work done in this stage."""
+        return self._done
+
+    def reach(self, done: float) -> None:
+        """So much of the stage's work is done in all, whatever had been counted."""
+        self._done = done
+        self._tell()
+
+    def advance(self, work: float, tokens: int = 0) -> None:
         """Some of the stage's work is done, and so many tokens were gone through for it."""
         self._done += work
         self._tokens += tokens

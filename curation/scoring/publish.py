@@ -12,6 +12,7 @@ import pyarrow as pa
 from scipy.stats import spearmanr
 
 from curation.models.linear import Coverage
+from curation.scoring.influence.directions import Directions
 from curation.scoring.job import Job
 from curation.scoring.rds import Embedding
 from curation.scoring.work import QuerySet, Work
@@ -61,6 +62,7 @@ def publish_run(
     *,
     key: str,
     coverage: Coverage | None,
+    directions: Directions | None,
     query_vectors: Embedding,
     timings: Mapping[str, float],
     started: datetime,
@@ -94,7 +96,7 @@ def publish_run(
             "adapter": work.request.adapter,
             "dtype": work.request.dtype,
             "device": str(work.model.device),
-            "parameters": json.dumps(_parameters(work, key)),
+            "parameters": json.dumps(_parameters(work, key, directions)),
             "code_version": version("curation"),
             "started": started.replace(tzinfo=None),
             "finished": datetime.now(UTC).replace(tzinfo=None),
@@ -111,13 +113,13 @@ def _load_queries(connection: Connection, queries: QuerySet, embedding: Embeddin
     groups = pa.array([query.group for query in queries.queries], pa.string())
     connection.execute('CREATE TABLE _queries (query_id VARCHAR, "group" VARCHAR)')
     load(connection, "_queries", pa.table({"query_id": ids, "group": groups}))
-    vectors = [embedding.vectors[i].numpy() for i in range(len(queries.queries)) if i in embedding.vectors]
+    vectors = [embedding.vectors[i].cpu().numpy() for i in range(len(queries.queries)) if i in embedding.vectors]
     if vectors:
         column = pa.array(vectors, pa.list_(pa.float32()))
         load(connection, "query_vectors", pa.table({"query_id": ids, "group": groups, "vector": column}))
 
 
-def _parameters(work: Work, key: str) -> dict[str, Any]:
+def _parameters(work: Work, key: str, directions: Directions | None) -> dict[str, Any]:
     return {
         **asdict(work.request),
         "scores": sorted(work.scores),
@@ -126,7 +128,14 @@ def _parameters(work: Work, key: str) -> dict[str, Any]:
         "files": [name for name in work.catalogue.files if name.startswith(("batches/", "queries/"))],
         "groups": work.queries.sizes,
         "queries_left_out": work.queries.left_out,
+        "low_rank_error": directions.lost if directions else {},
+        "ranks": _ranks(directions) if directions else {},
     }
+
+
+def _ranks(directions: Directions) -> dict[str, list[int]]:
+    """Directions of gradients and of inputs that each layer's space has."""
+    return {name: [one.u.shape[1], one.v.shape[1]] for name, one in directions.spaces.items()}
 
 
 def _stability(job: Job) -> dict[str, float | None]:

@@ -20,18 +20,17 @@ class Embedding(Collector):
     vectors: dict[int, Tensor] = field(default_factory=dict)
 
     def forward(self, seen: Forward) -> None:
-        """Pool the batch's hidden states; padding has weight 0."""
-        real = seen.batch.real
-        weights = torch.arange(1, real.shape[1] + 1, device=real.device) * real
-        weights = weights / weights.sum(1, keepdim=True)
-        pooled = torch.einsum("bt,bth->bh", weights.double(), seen.hidden.double())
-        self.vectors.update(
-            zip(seen.batch.indices.tolist(), normalize(pooled, dim=1).float().cpu(), strict=True)
-        )
+        """Pool the batch's hidden states."""
+        batch = seen.batch
+        lengths = torch.tensor(batch.lengths, dtype=torch.float64).to(seen.hidden.device)
+        weights = (batch.positions + 1).double()
+        weighted = batch.rows(seen.hidden.double() * weights.unsqueeze(1)).sum(1)
+        pooled = weighted / (lengths * (lengths + 1) / 2).unsqueeze(1)
+        self.vectors.update(zip(batch.order, normalize(pooled, dim=1).float(), strict=True))
 
     def stacked(self) -> Tensor:
         """(P, H) the vectors in the order of their indices."""
-        return torch.stack([self.vectors[index] for index in sorted(self.vectors)])
+        return torch.stack([self.vectors[index] for index in sorted(self.vectors)]).cpu()
 
 
 def mean_cosine(vectors: Tensor, queries: Tensor) -> Tensor:

@@ -21,30 +21,49 @@ class ScoreRequest:
         model: Folder or hub id of the reference model.
         adapter: Folder or hub id of a PEFT adapter; its layers are then the ones attributed.
         scores: Families of `SCORES`. The numbers of tokens and steps always come along.
-        by_step: Also split influence over the steps of each trace (one more forward pass, of dual numbers, a group).
-        dtype: "float32", "bfloat16" or "float64" for weights and activations; sums are float32 or better.
+        steps: Split influence over the steps of "all" traces, of "none", or of so many of the most and of the least
+            helpful ones of each group (a forward pass of dual numbers over each of them).
+        dtype: "float32", "bfloat16" or "float64" for weights and activations; sums are float32 or better. "auto" is
+            bfloat16 where the device computes in it, else float32.
         device: "auto", "cpu", "cuda", ...
         modules: Layers that influence is attributed to: "all", "mlp", "attention" or a regular expression.
         damping: lambda in units of each layer's mean eigenvalue.
-        factor_traces: How many traces the EK-FAC factors are fitted on.
+        tolerance: Relative error that the low rank of the queries may make, under the fitted curvature; 0 keeps them
+            whole.
+        rank: The most directions that a side of a layer gets.
+        solver: "ekfac" inverts the fitted curvature; "astra" refines that by steps on the Gauss-Newton matrix itself
+            (2507.14740), for the groups only.
+        factor_traces: The EK-FAC factors are fitted on so many traces at most.
+        covariance_traces: Their eigenvectors on so many of these.
+        stability: The factors' sample stops growing when they are predicted to be as reliable; 1 takes all of it.
+        factor_block: Width of the diagonal blocks of wider covariances; 0 keeps them whole.
+        labels: Of the factors: "sampled" from the model, or the "data"'s own.
         max_tokens: Longer traces are not scored, and say so (0: as many as the model has positions for).
-        token_budget: Tokens a batch, padding included.
-        direction_gb: Memory for the directions of single queries; more queries take more passes.
+        token_budget: Tokens a batch; 0 is as many as are worth it and fit.
+        memory_gb: What a run may take beside the model, in GB; 0 is what is free. Factors and query gradients that do
+            not fit are worked on by groups of layers.
         seed: Of the factor sample and of the sampled labels.
     """
 
     model: str
     adapter: str = ""
     scores: tuple[str, ...] = SCORES
-    by_step: bool = True
-    dtype: str = "float32"
+    steps: str = "16"
+    dtype: str = "auto"
     device: str = "auto"
     modules: str = "all"
     damping: float = 0.1
+    tolerance: float = 0.1
+    rank: int = 128
+    solver: str = "ekfac"
     factor_traces: int = 256
+    covariance_traces: int = 64
+    stability: float = 0.95
+    factor_block: int = 0
+    labels: str = "sampled"
     max_tokens: int = 0
-    token_budget: int = 4096
-    direction_gb: float = 8.0
+    token_budget: int = 0
+    memory_gb: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -58,10 +77,20 @@ class ScoreRequest:
                 raise ScoringError(f"There is no score {name!r}; choose from all, {', '.join(SCORES)}.")
         if not self.scores:
             raise ScoringError(f"No score is asked for; choose from all, {', '.join(SCORES)}.")
-        if self.damping <= 0 or self.factor_traces < 2 or self.token_budget < 1 or self.direction_gb <= 0:
-            raise ScoringError(
-                "Damping, token budget and direction memory must be above 0, and factor traces at least 2."
-            )
+        for option, value, choices in (
+            ("--labels", self.labels, ("sampled", "data")),
+            ("--solver", self.solver, ("ekfac", "astra")),
+        ):
+            if value not in choices:
+                raise ScoringError(f"{option} is {' or '.join(choices)}, not {value!r}.")
+        if self.steps not in ("all", "none") and not self.steps.isdecimal():
+            raise ScoringError(f"--steps is all, none or a number of traces, not {self.steps!r}.")
+        if self.damping <= 0 or self.factor_traces < 2 or self.covariance_traces < 2 or self.rank < 1:
+            raise ScoringError("Damping must be above 0, rank at least 1, and factor traces at least 2.")
+        if not 0 <= self.tolerance < 1 or not 0 < self.stability <= 1:
+            raise ScoringError("Tolerance lies between 0 and 1, and stability above 0 and not above 1.")
+        if self.token_budget < 0 or self.memory_gb < 0 or self.factor_block < 0 or self.max_tokens < 0:
+            raise ScoringError("A token budget, memory, block width or number of tokens is never below 0.")
 
     def key(self, *, revision: str, files: Sequence[str], template: str) -> str:
         """A hash of all that decides the result: the request, the model's content, traces, queries and template."""

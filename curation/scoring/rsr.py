@@ -23,16 +23,16 @@ class RankSurprisal(Collector):
     nll: Tensor
 
     @classmethod
-    def of(cls, count: int) -> "RankSurprisal":
+    def of(cls, count: int, device: torch.device | str = "cpu") -> "RankSurprisal":
         """An empty sheet for P sequences."""
-        return cls(torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64))
+        empty = torch.zeros(count, dtype=torch.float64, device=device)
+        return cls(empty, empty.clone())
 
     def forward(self, seen: Forward) -> None:
         """Sum the batch's ranks and surprisals."""
-        rank = seen.rank.clamp(max=RANK_CAP).double()
-        indices = seen.batch.indices.cpu()
-        self.ranks[indices] = seen.batch.sum_by_row(rank).cpu()
-        self.nll[indices] = seen.batch.sum_by_row(seen.nll.double()).cpu()
+        batch = seen.batch
+        self.ranks[batch.indices] = batch.sum_by_row(seen.rank.clamp(max=RANK_CAP).double())
+        self.nll[batch.indices] = batch.sum_by_row(seen.nll.double())
 
     @property
     def ratio(self) -> Tensor:

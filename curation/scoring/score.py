@@ -2,37 +2,33 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import torch
 
 from curation.errors import ScoringError
 from curation.models.linear import Coverage, coverage, linear_modules
 from curation.models.load import LanguageModel, load_model
-from curation.scoring.influence.directions import (
-    GroupDirections,
-    group_directions,
-    group_weights,
-    query_directions,
-)
-from curation.scoring.influence.factors import Factors
 from curation.scoring.job import Job, discard_job, open_job
+from curation.scoring.memory import within_memory
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
 from curation.scoring.request import ScoreRequest
-from curation.scoring.shards import OnBatch, score_queries, score_slice
+from curation.scoring.room import room_for
+from curation.scoring.shards import OnBatch, score_slice, step_slice
 from curation.scoring.slices import Slice, cut, read_slice
 from curation.scoring.work import (
     QuerySet,
     Work,
-    factors_of,
+    directions_of,
     needs_gradients,
     possible_scores,
-    query_gradients,
     read_queries,
 )
 from curation.store.catalogue import Catalogue, open_catalogue
@@ -79,14 +75,15 @@ def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | 
                 "The project has no traces; bring some in with `curation ingest PROJECT SOURCE`."
             )
         model = load_model(request.model, adapter=request.adapter, dtype=request.dtype, device=request.device)
+        request = replace(request, dtype=str(model.dtype).removeprefix("torch."))
         inputs = [name for name in catalogue.files if name.startswith(("batches/", "queries/"))]
         key = request.key(revision=model.revision, files=inputs, template=project.template)
         if run_id := finished_run(catalogue, key):
             discard_job(project, run_id)  # a kill between publishing and this leaves its shards
             return Scored(run_id, already_there=True)
         work = prepare(catalogue, model, request)
-        with open_job(project, key) as job:
-            torch.set_num_threads(job.threads)
+        with open_job(project, key, room_for(work)) as job:
+            torch.set_num_threads(job.room.threads)
             notes = _run(project, job, work, key, started, on_progress)
             discard_job(project, job.run_id)
         return Scored(job.run_id, already_there=False, notes=notes)
@@ -116,12 +113,25 @@ def _run(
     reporter = Reporter(job.folder / "progress.json", on_progress)
     covered = coverage(work.model, work.modules) if work.modules else None
     slices = cut(work.catalogue)
-    embedding = Embedding()
-    factors = factors_of(work, job, reporter) if work.influence else {}
-    _first_pass(job, work, slices, factors, embedding, reporter)
-    if "influence-rank" in work.scores:
-        _query_passes(job, work, slices, factors, reporter)
-    del factors
+    directions, embedding = directions_of(work, job, reporter)
+    vectors = _vectors_by_group(work.queries, embedding)
+    _over_pool(
+        job,
+        work,
+        [[trace_id for trace_id, _ in one] for one in slices],
+        reporter,
+        lambda part, budget, told: score_slice(work, part, directions, vectors, budget, told),
+    )
+    if directions and work.request.steps != "none":
+        chosen = _to_be_split(job, directions.groups, slices, work.request.steps)
+        _over_pool(
+            job,
+            work,
+            chosen,
+            reporter,
+            lambda part, budget, told: step_slice(work, part, directions, budget, told),
+            stage="steps",
+        )
     reporter.start("publishing", 0)
     publish_run(
         project,
@@ -129,6 +139,7 @@ def _run(
         work,
         key=key,
         coverage=covered,
+        directions=directions,
         query_vectors=embedding,
         timings=reporter.timings,
         started=started,
@@ -154,94 +165,63 @@ def _notes(work: Work, covered: Coverage | None) -> list[str]:
     return notes
 
 
-def _first_pass(
-    job: Job,
-    work: Work,
-    slices: list[list[tuple[str, int]]],
-    factors: dict[str, Factors],
-    embedding: Embedding,
-    reporter: Reporter,
-) -> None:
-    """Every score but those of single queries, over the whole pool."""
-    groups: GroupDirections | None = None
-    vectors: dict[str, torch.Tensor] = {}
-    if work.queries.queries:
-        names = work.queries.groups
-        weights = group_weights([query.group for query in work.queries.queries], names)
-        everyone = range(len(work.queries.queries))
-        precision = torch.float64 if work.model.dtype == torch.float64 else torch.float32
-        raw = query_gradients(work, everyone, weights, precision, reporter, embedding)
-        if work.influence:
-            groups = group_directions(raw, factors, names, damping=work.request.damping, reporter=reporter)
-        vectors = _vectors_by_group(work.queries, embedding)
-    passes = 1 + bool(groups and work.request.by_step)
-    _over_pool(
-        job,
-        work,
-        slices,
-        reporter,
-        lambda part, told: score_slice(work, part, groups, vectors, told),
-        passes=passes,
-    )
-
-
-def _query_passes(
-    job: Job, work: Work, slices: list[list[tuple[str, int]]], factors: dict[str, Factors], reporter: Reporter
-) -> None:
-    """Influence on single queries, as many at a time as fit the memory set aside for their directions."""
-    size = work.parameters * torch.finfo(work.model.dtype).bits // 8
-    at_once = max(1, int(work.request.direction_gb * 1e9) // size)
-    total = len(work.queries.queries)
-    for first in range(0, total, at_once):
-        chosen = range(first, min(first + at_once, total))
-        stage = f"queries {chosen.start + 1} to {chosen.stop} of {total}"
-        prefix = f"queries{first:06d}"
-        if all(job.has(f"{prefix}-{number:06d}") for number in range(len(slices))):
-            continue
-        raw = query_gradients(work, chosen, torch.eye(len(chosen)), work.model.dtype, reporter)
-        directions = query_directions(raw, factors, damping=work.request.damping, reporter=reporter)
-        ids = [work.queries.queries[index].query_id for index in chosen]
-        compute = partial(score_queries, work, query_ids=ids, directions=directions)
-        _over_pool(job, work, slices, reporter, compute, prefix=prefix, stage=stage)
+def _to_be_split(
+    job: Job, groups: list[str], slices: list[list[tuple[str, int]]], asked: str
+) -> list[list[str]]:
+    """The traces whose steps are asked for, slice by slice: all, or those at either end of each group's ranking."""
+    ids = [[trace_id for trace_id, _ in one] for one in slices]
+    if asked == "all":
+        return ids
+    table = pa.concat_tables([pq.read_table(path) for path in job.shards("scores")])
+    wanted: set[str] = set()
+    for group in groups:
+        of_group = table.filter(pc.equal(table["name"], f"influence/{group}"))
+        ranked = of_group.sort_by([("value", "ascending"), ("trace_id", "ascending")])["trace_id"]
+        ends = [*ranked[: int(asked)], *ranked[max(0, len(ranked) - int(asked)) :]]
+        wanted |= {one.as_py() for one in ends}
+    return [[one for one in some if one in wanted] for some in ids]
 
 
 def _over_pool(
     job: Job,
     work: Work,
-    slices: list[list[tuple[str, int]]],
+    slices: list[list[str]],
     reporter: Reporter,
-    compute: Callable[[Slice, OnBatch], dict[str, pa.Table]],
+    compute: Callable[[Slice, int, OnBatch], dict[str, pa.Table]],
     *,
-    prefix: str = "pool",
     stage: str = "scoring",
-    passes: int = 1,
 ) -> None:
-    """Compute and keep every shard that is not there yet; `passes` says how often each token is gone through."""
-    sizes = [sum(characters for _, characters in one) for one in slices]
-    names = [f"{prefix}-{number:06d}" for number in range(len(slices))]
+    """Compute and keep every shard that is not there yet. Progress is in traces."""
+    total = sum(len(one) for one in slices)
+    names = [f"{stage}-{number:06d}" for number in range(len(slices))]
     there = [job.has(name) for name in names]
-    reporter.start(stage, sum(sizes), done=sum(size for size, done in zip(sizes, there, strict=True) if done))
-    for name, ids, size, done in zip(names, slices, sizes, there, strict=True):
-        if done:
+    reporter.start(stage, total, done=sum(len(one) for one, done in zip(slices, there, strict=True) if done))
+    for name, ids, done in zip(names, slices, there, strict=True):
+        if done or not ids:
             continue
         part = read_slice(
             work.catalogue,
             work.model,
-            [trace_id for trace_id, _ in ids],
+            ids,
             template=work.catalogue.project.template,
             max_tokens=work.request.max_tokens,
         )
-        share = size / max(1, passes * sum(len(one) for one in part.encoded))
-        job.write(name, compute(part, partial(_advance, reporter, share)))
+        tokens = sum(len(one) for one in part.encoded)
+        before = reporter.done
+        told = partial(_advance, reporter, len(ids) / max(1, tokens))
+        job.write(name, within_memory(lambda budget: compute(part, budget, told), job.room.token_budget))  # noqa: B023
+        reporter.reach(before + len(ids))
     reporter.finish()
 
 
-def _advance(reporter: Reporter, share: float, tokens: int) -> None:
-    reporter.advance(round(share * tokens), tokens)
+def _advance(reporter: Reporter, traces_a_token: float, tokens: int) -> None:
+    reporter.advance(traces_a_token * tokens, tokens)
 
 
 def _vectors_by_group(queries: QuerySet, embedding: Embedding) -> dict[str, torch.Tensor]:
     """Unit embeddings of each group's queries: group -> (V, H)."""
+    if not queries.queries:
+        return {}
     stacked = embedding.stacked()
     members = {name: [query.group == name for query in queries.queries] for name in queries.groups}
     return {name: stacked[torch.tensor(rows)] for name, rows in members.items()}

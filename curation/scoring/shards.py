@@ -7,11 +7,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from curation.models.batches import token_batches
-from curation.scoring.fused import Collector, fused_pass
+from curation.scoring.fused import Collector, batches_of, fused_pass
 from curation.scoring.gradient_norm import GradientNorm
-from curation.scoring.influence.directions import GroupDirections, Influence
-from curation.scoring.influence.steps import eager_attention, influence_by_token
+from curation.scoring.influence.directions import Directions, Influence
+from curation.scoring.influence.steps import influence_by_token
 from curation.scoring.likelihood import Likelihood
 from curation.scoring.rds import Embedding, mean_cosine
 from curation.scoring.rsr import RankSurprisal
@@ -23,53 +22,65 @@ SpanRow = tuple[str, int, int, int, str, float]
 
 
 def score_slice(
-    work: Work, part: Slice, groups: GroupDirections | None, vectors: dict[str, Tensor], on_batch: OnBatch
+    work: Work,
+    part: Slice,
+    directions: Directions | None,
+    vectors: dict[str, Tensor],
+    token_budget: int,
+    on_batch: OnBatch,
 ) -> dict[str, pa.Table]:
-    """All scores but those of single queries.
+    """Every score of a slice, in one pass.
 
     Args:
         work: The run.
         part: The slice, P traces.
-        groups: Directions of the groups; None if no influence is asked for.
+        directions: Of groups and single queries; None if no influence is asked for.
         vectors: Group -> (V, H) unit embeddings of its queries.
+        token_budget: Tokens a batch.
         on_batch: Told the number of tokens after each batch.
 
     Returns:
-        Tables scores, halves (influence by either half of the factor sample), steps, vectors and unscored.
+        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll), vectors and
+        unscored.
     """
     count, device = len(part.encoded), work.model.device
-    likelihood, ranks, embedding = Likelihood.of(count), RankSurprisal.of(count), Embedding()
-    norm = GradientNorm.of(count, device)
-    whole = Influence.of(groups.whole, count, device) if groups else None
-    halves = Influence.of(groups.halves, count, device) if groups else None
-    gradients = [norm, *filter(None, (whole, halves))] if needs_gradients(work.scores) else []
-    collectors: list[Collector] = [likelihood, ranks, embedding, *gradients]
-    for batch in token_batches(part.encoded, work.request.token_budget, device):
+    likelihood, ranks = Likelihood.of(count, device), RankSurprisal.of(count, device)
+    embedding, norm = Embedding(), GradientNorm.of(count, device)
+    influence = Influence.of(directions, count, device) if directions else None
+    collectors: list[Collector] = [likelihood, ranks, embedding]
+    if needs_gradients(work.scores):
+        collectors += [norm, *([influence] if influence else [])]
+    for batch in batches_of(work.model, part.encoded, token_budget):
         fused_pass(work.model, batch, collectors, work.modules)
-        on_batch(int(batch.real.sum()))
+        on_batch(batch.tokens)
     asked = {
         "nll": likelihood.nll,
         "perplexity": likelihood.perplexity,
         "rsr": ranks.ratio,
-        "gradient-norm": norm.norm.cpu(),
+        "gradient-norm": norm.norm,
     }
-    columns = {name: value for name, value in asked.items() if name in work.scores}
-    columns["tokens"] = likelihood.tokens
+    tokens = likelihood.tokens.cpu()
+    columns = {name: value.cpu() for name, value in asked.items() if name in work.scores}
+    columns["tokens"] = tokens
     columns["steps"] = torch.tensor([float(len(steps)) for steps in part.steps])
     if "rds" in work.scores and count:
         stacked = embedding.stacked()
         columns |= {f"rds/{group}": mean_cosine(stacked, of) for group, of in vectors.items()}
-    of_halves: dict[str, Tensor] = {}
-    steps = [row for i in range(count) for row in _by_step(part, i, "nll", likelihood.by_token[i].numpy())]
-    if groups and whole and halves:
-        columns |= _variants(groups, whole.scores.cpu(), likelihood.tokens, norm.norm.cpu())
-        names = [f"{half}/{group}" for half in (0, 1) for group in groups.groups]
-        of_halves = dict(zip(names, halves.scores.cpu().unbind(1), strict=True))
-        steps += _influence_steps(work, part, groups, on_batch) if work.request.by_step else []
+    halves: dict[str, Tensor] = {}
+    single = torch.zeros(count, 0)
+    if directions and influence:
+        scores, groups = influence.scores.cpu(), directions.groups
+        of_groups, *of_halves = scores[:, : 3 * len(groups)].chunk(3, 1)
+        single = scores[:, 3 * len(groups) :]
+        columns |= _variants(directions, of_groups, tokens, norm.norm.cpu())
+        for half, values in enumerate(of_halves):
+            halves |= {f"{half}/{group}": column for group, column in zip(groups, values.unbind(1), strict=True)}
+    by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
     return {
         "scores": _long(part.trace_ids, columns),
-        "halves": _long(part.trace_ids, of_halves),
-        "steps": _span_table(steps),
+        "halves": _long(part.trace_ids, halves),
+        "query_scores": _query_table(part.trace_ids, directions.query_ids if directions else [], single),
+        "steps": _span_table([row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]),
         "vectors": _vector_table(part.trace_ids, embedding),
         "unscored": pa.table(
             {"trace_id": [one for one, _ in part.unscored], "reason": [why for _, why in part.unscored]},
@@ -78,48 +89,41 @@ def score_slice(
     }
 
 
-def _variants(groups: GroupDirections, scores: Tensor, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
+def step_slice(
+    work: Work, part: Slice, directions: Directions, token_budget: int, on_batch: OnBatch
+) -> dict[str, pa.Table]:
+    """Influence on the groups by the steps of a slice: table steps."""
+    rows: list[SpanRow] = []
+    for batch in batches_of(work.model, part.encoded, token_budget):
+        values = influence_by_token(work.model, work.modules, directions, batch).cpu()
+        for i, by_token in batch.split_by_row(values).items():
+            for k, group in enumerate(directions.groups):
+                rows += _by_step(part, i, f"influence/{group}", by_token[:, k].numpy())
+        on_batch(batch.tokens)
+    return {"steps": _span_table(rows)}
+
+
+def _variants(directions: Directions, scores: Tensor, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
     """The sum over tokens, the mean over completion tokens and the cosine, for each group."""
     columns = {}
-    for group, score, norm in zip(groups.groups, scores.unbind(1), groups.norms, strict=True):
+    for group, score, norm in zip(directions.groups, scores.unbind(1), directions.norms, strict=True):
         columns[f"influence/{group}"] = score
         columns[f"influence-mean/{group}"] = score / tokens
         columns[f"influence-cosine/{group}"] = score / (norms * norm)
     return columns
 
 
-def score_queries(
-    work: Work, part: Slice, on_batch: OnBatch, *, query_ids: list[str], directions: dict[str, Tensor]
-) -> dict[str, pa.Table]:
-    """Influence of each trace on single queries: table query_scores(trace_id, query_id, value)."""
-    count, device = len(part.encoded), work.model.device
-    influence = Influence.of(directions, count, device)
-    for batch in token_batches(part.encoded, work.request.token_budget, device):
-        fused_pass(work.model, batch, [influence], work.modules)
-        on_batch(int(batch.real.sum()))
-    table = pa.table(
+def _query_table(trace_ids: list[str], query_ids: list[str], values: Tensor) -> pa.Table:
+    """Influence of each trace on single queries: (P, V) values."""
+    return pa.table(
         {
             "trace_id": pa.array(
-                np.repeat(np.array(part.trace_ids, dtype=object), len(query_ids)), pa.string()
+                np.repeat(np.array(trace_ids, dtype=object), len(query_ids)), pa.string()
             ),
-            "query_id": pa.array(query_ids * count, pa.string()),
-            "value": pa.array(influence.scores.cpu().numpy().ravel(), pa.float64()),
+            "query_id": pa.array(query_ids * len(trace_ids), pa.string()),
+            "value": pa.array(values.numpy().ravel().astype(np.float64), pa.float64()),
         }
     )
-    return {"query_scores": table}
-
-
-def _influence_steps(work: Work, part: Slice, groups: GroupDirections, on_batch: OnBatch) -> list[SpanRow]:
-    rows: list[SpanRow] = []
-    with eager_attention(work.model):
-        for batch in token_batches(part.encoded, work.request.token_budget, work.model.device):
-            values = influence_by_token(work.model, work.modules, groups.whole, batch).cpu()
-            lengths = [part.encoded[i].completion_length for i in batch.indices.tolist()]
-            for i, by_token in zip(batch.indices.tolist(), torch.split(values, lengths), strict=True):
-                for k, group in enumerate(groups.groups):
-                    rows += _by_step(part, i, f"influence/{group}", by_token[:, k].numpy())
-            on_batch(int(batch.real.sum()))
-    return rows
 
 
 def _by_step(part: Slice, index: int, name: str, by_token: np.ndarray) -> list[SpanRow]:
@@ -161,7 +165,7 @@ def _span_table(rows: list[SpanRow]) -> pa.Table:
 
 
 def _vector_table(trace_ids: list[str], embedding: Embedding) -> pa.Table:
-    vectors = [embedding.vectors[i].numpy() for i in range(len(trace_ids))]
+    vectors = [embedding.vectors[i].cpu().numpy() for i in range(len(trace_ids))]
     return pa.table(
         {"trace_id": pa.array(trace_ids, pa.string()), "vector": pa.array(vectors, pa.list_(pa.float32()))}
     )

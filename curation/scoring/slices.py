@@ -50,14 +50,26 @@ def cut(catalogue: Catalogue) -> list[list[tuple[str, int]]]:
 
 
 def read_slice(
-    catalogue: Catalogue, model: LanguageModel, trace_ids: Sequence[str], *, template: str, max_tokens: int
+    catalogue: Catalogue,
+    model: LanguageModel,
+    trace_ids: Sequence[str],
+    *,
+    template: str,
+    max_tokens: int,
+    ordered: bool = False,
 ) -> Slice:
-    """Fetch and tokenise some traces; one that is too long or cannot be rendered is set aside with its reason."""
+    """Fetch and tokenise some traces; one that is too long or cannot be rendered is set aside with its reason.
+
+    They come in the order of their ids, or as asked for if `ordered`.
+    """
     limit = min(max_tokens or model.max_tokens, model.max_tokens)
     rows = catalogue.rows(
         "SELECT trace_id, prompt, response, system FROM traces WHERE trace_id IN (SELECT unnest($1)) ORDER BY trace_id",
         [list(trace_ids)],
     )
+    if ordered:
+        places = {trace_id: place for place, trace_id in enumerate(trace_ids)}
+        rows.sort(key=lambda row: places[row[0]])
     part = Slice([], [], [], [], sum(len(text) for _, *texts in rows for text in texts))
     for trace_id, prompt, response, system in rows:
         length = len(prompt) + len(response) + len(system)

@@ -1,22 +1,24 @@
 """What a scoring run works with: the model, the pool in slices, the queries, the factors."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
 
-import torch
 from safetensors.torch import load_file, save_file
 
 from curation.errors import ModelError, ScoringError
-from curation.models.batches import token_batches
 from curation.models.encode import Encoded, encode
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-from curation.scoring.fused import Collector, fused_pass
-from curation.scoring.influence.directions import QueryGradients
-from curation.scoring.influence.factors import Factors, fit_factors
+from curation.scoring.fused import batches_of, fused_pass
+from curation.scoring.influence.build import Asked, Low, build_directions
+from curation.scoring.influence.cache import FactorCache, fitting_bytes, layer_groups
+from curation.scoring.influence.directions import Directions
+from curation.scoring.influence.fit import Fit
+from curation.scoring.influence.queries import PROBES
 from curation.scoring.job import Job
 from curation.scoring.progress import Reporter
+from curation.scoring.rds import Embedding
 from curation.scoring.request import OF_GRADIENTS, OF_QUERIES, ScoreRequest
 from curation.scoring.slices import read_slice
 from curation.store.catalogue import Catalogue
@@ -73,6 +75,17 @@ class Work:
         """Number of attributed weights: the length of one direction."""
         return sum(module.size for module in self.modules)
 
+    def layer_groups(self, limit: int) -> list[list[LinearModule]]:
+        """The layers in runs whose factors and query gradients take no more than so many bytes."""
+        return layer_groups(self.modules, [self.layer_bytes(module) for module in self.modules], limit)
+
+    def layer_bytes(self, module: LinearModule) -> int:
+        """What one layer takes at the most, while its factors are fitted or its query gradients are collected."""
+        fitting = fitting_bytes(module, self.model.dtype, self.request.factor_block)
+        gradients = 2 * len(self.queries.groups) * module.size * max(4, self.model.dtype.itemsize)
+        images = PROBES * (module.d_in + module.d_out) * max(4, self.model.dtype.itemsize)
+        return max(fitting, gradients + images)
+
 
 def possible_scores(request: ScoreRequest, queries: QuerySet) -> frozenset[str]:
     """The families that can be computed with these queries.
@@ -122,81 +135,95 @@ def read_queries(catalogue: Catalogue, model: LanguageModel) -> QuerySet:
     return QuerySet(kept, encoded, left_out)
 
 
-def factors_of(work: Work, job: Job, reporter: Reporter) -> dict[str, Factors]:
-    """The EK-FAC factors: from the job's folder if an earlier try got so far, else fitted on a sample and kept there.
+def fit_of(request: ScoreRequest) -> Fit:
+    """How a request wants factors to be fitted."""
+    return Fit(
+        covariance_traces=request.covariance_traces,
+        stability=request.stability,
+        damping=request.damping,
+        block=request.factor_block,
+        labels=request.labels,
+        seed=request.seed,
+    )
+
+
+def factors_of(work: Work, job: Job, reporter: Reporter) -> FactorCache:
+    """The EK-FAC factors: those of an earlier run with the same model, sample and settings, else fitted on a sample.
 
     Raises:
         ScoringError: No trace of the sample can be scored.
     """
-    path = job.folder / "factors.safetensors"
-    if path.exists():
-        return _load_factors(path, work)
+    request = work.request
     sample = work.catalogue.rows(
         "SELECT trace_id FROM traces ORDER BY md5(trace_id || $1), trace_id LIMIT $2",
-        [str(work.request.seed), work.request.factor_traces],
+        [str(request.seed), request.factor_traces],
     )
+    ids = [trace_id for (trace_id,) in sample]
+    groups = work.layer_groups(job.room.layer_bytes)
+    fit = fit_of(request)
+    content = {
+        "model": [work.model.revision, str(work.model.dtype), work.catalogue.project.template],
+        "layers": [[module.name for module in group] for group in groups],
+        "sample": [ids, request.max_tokens],
+        "fit": asdict(fit),
+    }
+    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+    cache = FactorCache(work.catalogue.project.root / "factors" / key, work.model.device)
+    if cache.complete:
+        return cache
     chosen = read_slice(
         work.catalogue,
         work.model,
-        [trace_id for (trace_id,) in sample],
+        ids,
         template=work.catalogue.project.template,
-        max_tokens=work.request.max_tokens,
+        max_tokens=request.max_tokens,
+        ordered=True,
     )
     if not chosen.encoded:
         raise ScoringError(f"No trace can be scored with {work.model.name}: {chosen.unscored[0][1]}.")
-    factors = fit_factors(
+    cache.fit(
         work.model,
-        work.modules,
+        groups,
         chosen.encoded,
-        token_budget=work.request.token_budget,
-        seed=work.request.seed,
+        token_budget=job.room.token_budget,
+        fit=fit,
         reporter=reporter,
     )
-    tensors = {
-        f"{kind}/{name}": getattr(one, kind)
-        for name, one in factors.items()
-        for kind in ("q_a", "q_s", "corrected")
-    }
-    part = path.with_suffix(".tmp")
-    save_file({name: tensor.contiguous().cpu() for name, tensor in _unshared(tensors).items()}, part)
-    part.replace(path)
-    return factors
+    return cache
 
 
-def _unshared(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Every tensor once: layers that read one input share their q_a, which a file of tensors may not."""
-    first = {tensor.data_ptr(): name for name, tensor in reversed(tensors.items())}
-    return {name: tensors[name] for name in first.values()}
-
-
-def _load_factors(path: Path, work: Work) -> dict[str, Factors]:
-    tensors = load_file(str(path), device=str(work.model.device))
-    return {
-        module.name: Factors(
-            tensors[f"q_a/{module.shares_input}"],
-            tensors[f"q_s/{module.name}"],
-            tensors[f"corrected/{module.name}"],
+def directions_of(work: Work, job: Job, reporter: Reporter) -> tuple[Directions | None, Embedding]:
+    """The queries' directions and their embeddings: from the job's folder if an earlier try got so far."""
+    embedding = Embedding()
+    queries = work.queries
+    if not queries.queries:
+        return None, embedding
+    vectors, path = job.folder / "query-vectors.safetensors", job.folder / "directions.safetensors"
+    if vectors.exists() and (path.exists() or not work.influence):
+        embedding.vectors.update({int(i): vector for i, vector in load_file(vectors).items()})
+        return (Directions.load(path, work.model.device) if work.influence else None), embedding
+    directions = None
+    if work.influence:
+        request = work.request
+        cache = factors_of(work, job, reporter)
+        ids = [query.query_id for query in queries.queries]
+        groups = [query.group for query in queries.queries]
+        directions = build_directions(
+            work.model,
+            work.layer_groups(job.room.layer_bytes),
+            cache,
+            Asked(queries.encoded, ids, groups, singly="influence-rank" in work.scores),
+            Low(request.tolerance, request.rank, request.damping),
+            token_budget=job.room.token_budget,
+            reporter=reporter,
+            also=[embedding],
         )
-        for module in work.modules
-    }
-
-
-def query_gradients(
-    work: Work,
-    chosen: Sequence[int],
-    weights: torch.Tensor,
-    dtype: torch.dtype,
-    reporter: Reporter,
-    *also: Collector,
-) -> dict[str, torch.Tensor]:
-    """Gradients of some queries, summed with (V, K) weights; other collectors may read the same pass."""
-    encoded = [work.queries.encoded[index] for index in chosen]
-    gradients = QueryGradients(weights.to(work.model.device), dtype)
-    reporter.start("query gradients", sum(len(one) for one in encoded))
-    collectors = [*([gradients] if work.modules and work.influence else []), *also]
-    for batch in token_batches(encoded, work.request.token_budget, work.model.device):
-        fused_pass(work.model, batch, collectors, work.modules)
-        tokens = int(batch.real.sum())
-        reporter.advance(tokens, tokens)
-    reporter.finish()
-    return gradients.raw
+        directions.save(path)
+    else:
+        reporter.start("queries", sum(len(one) for one in queries.encoded))
+        for batch in batches_of(work.model, queries.encoded, job.room.token_budget):
+            fused_pass(work.model, batch, [embedding])
+            reporter.advance(batch.tokens, batch.tokens)
+        reporter.finish()
+    save_file({str(i): vector.cpu() for i, vector in embedding.vectors.items()}, vectors)
+    return directions, embedding

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.errors import ScoringError
-from curation.models.batches import token_batches
+
 from curation.models.encode import encode
 from curation.models.load import LanguageModel
-from curation.scoring.fused import fused_pass
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.likelihood import Likelihood
 from curation.validation.answers import ASKING, Answer, Asking, answer_batches
 from curation.validation.problems import Problem
 
-# Logits are kept for a batch's completion tokens only, but for all of them at once.
 LIKELIHOOD_BUDGET = 4096
 
 
@@ -52,8 +51,8 @@ def measure(
     fitting = [one for one in encoded if len(one) <= model.max_tokens]
     if not fitting:
         raise ScoringError("No held-out problem fits into the model's positions; give shorter ones.")
-    likelihood = Likelihood.of(len(fitting))
-    for batch in token_batches(fitting, LIKELIHOOD_BUDGET, model.device):
+    likelihood = Likelihood.of(len(fitting), model.device)
+    for batch in batches_of(model, fitting, LIKELIHOOD_BUDGET):
         fused_pass(model, batch, [likelihood])
     tokens = int(likelihood.tokens.sum())
     gradable = [one for one in problems if one.reference]

@@ -68,8 +68,11 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny", "llama", WORDS)
 
 
+EXACT = {"dtype": "float64", "factor_traces": 8, "steps": "all", "tolerance": 0.0}
+
+
 def ask_for(model: Path, **settings: object) -> ScoreRequest:
-    return ScoreRequest(str(model), **{"dtype": "float64", "factor_traces": 8, **settings})  # type: ignore[arg-type]
+    return ScoreRequest(str(model), **{**EXACT, **settings})  # type: ignore[arg-type]
 
 
 def values(project: Project, run_id: str) -> dict[tuple[str, str], float]:

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from curation.models.batches import token_batches
 from curation.models.linear import linear_modules
-from curation.scoring import fused
-from curation.scoring.fused import fused_pass
-from curation.scoring.influence.directions import precondition
-from curation.scoring.influence.factors import Corrections, Covariances, Factors, fit_factors
+from curation.scoring.fused import batches_of, fused_pass
+from curation.scoring.head import draw
+from curation.scoring.influence.factors import Basis, Corrections, Covariances, Factors
+from curation.scoring.influence.fit import Fit, fit_factors
+from curation.scoring.influence.space import whitening, whole_space
 from tests.scoring.test_fused import SEQUENCES, autograd
 from tests.tiny import tiny_model, tiny_sequences
 
@@ -21,26 +21,64 @@ def orthogonal(size: int, seed: int) -> torch.Tensor:
     ]
 
 
+def whole(*tensors: torch.Tensor) -> Factors:
+    q_a, q_s, corrected = tensors
+    return Factors(Basis((q_a,)), Basis((q_s,)), corrected)
+
+
+def precondition(raw: torch.Tensor, factors: Factors) -> torch.Tensor:
+    """(K, d_out, d_in) -> the same, by the whole space: what `build_directions` does to one layer."""
+    white = whitening(factors.eigenvalues, 0.1)
+    if white is None:
+        return torch.zeros_like(raw)
+    space = whole_space(factors, white)
+    return space.u @ (factors.rotate(raw) * white.gain / white.weight) @ space.v.T
+
+
 def test_preconditioning_is_the_dense_inverse() -> None:
     torch.manual_seed(0)
-    factors = Factors(orthogonal(4, 1), orthogonal(3, 2), torch.rand(2, 3, 4, dtype=F64))
+    q_a, q_s = orthogonal(4, 1), orthogonal(3, 2)
+    factors = whole(q_a, q_s, torch.rand(2, 3, 4, dtype=F64))
     raw = torch.randn(2, 3, 4, dtype=F64)
-    basis = torch.kron(factors.q_s, factors.q_a)  # row-major vec(W): index (d_out, d_in)
+    basis = torch.kron(q_s, q_a)  # row-major vec(W): index (d_out, d_in)
     curvature = basis @ torch.diag(factors.eigenvalues.flatten()) @ basis.T
     damped = curvature + 0.1 * factors.eigenvalues.mean() * torch.eye(12, dtype=F64)
     expected = torch.linalg.solve(damped, raw.flatten(1).T).T.reshape(2, 3, 4)
-    torch.testing.assert_close(precondition(raw, factors, damping=0.1), expected)
+    torch.testing.assert_close(precondition(raw, factors), expected)
 
 
 def test_identity_factors_leave_the_plain_dot_product() -> None:
     raw = torch.randn(1, 3, 4, dtype=F64)
-    factors = Factors(torch.eye(4, dtype=F64), torch.eye(3, dtype=F64), torch.ones(2, 3, 4, dtype=F64))
-    torch.testing.assert_close(precondition(raw, factors, damping=0.1), raw / 1.1)
+    factors = whole(torch.eye(4, dtype=F64), torch.eye(3, dtype=F64), torch.ones(2, 3, 4, dtype=F64))
+    torch.testing.assert_close(precondition(raw, factors), raw / 1.1)
 
 
-def test_a_layer_that_no_gradient_reaches_gives_zeros() -> None:
-    factors = Factors(torch.eye(4, dtype=F64), torch.eye(3, dtype=F64), torch.zeros(2, 3, 4, dtype=F64))
-    assert precondition(torch.randn(1, 3, 4, dtype=F64), factors).abs().max() == 0
+def test_a_layer_that_no_gradient_reaches_has_no_direction() -> None:
+    assert whitening(torch.zeros(3, 4, dtype=F64), 0.1) is None
+
+
+def test_blocks_rotate_like_the_block_diagonal_matrix() -> None:
+    basis = Basis((orthogonal(3, 1), orthogonal(2, 2)))
+    dense = torch.block_diag(*basis.blocks)
+    x = torch.randn(7, 5, dtype=F64)
+    torch.testing.assert_close(basis.rotate(x), x @ dense)
+    torch.testing.assert_close(basis.back(x.T), dense @ x.T)
+
+
+def test_block_diagonal_covariances_are_the_blocks_of_the_whole() -> None:
+    model = tiny_model("llama")
+    modules = linear_modules(model)
+    kept, narrow = Covariances(), Covariances(block=10)
+    for batch in batches_of(model, SEQUENCES, 30):
+        fused_pass(model, batch, [kept, narrow], modules)
+    for wide, blocks in ((kept.a, narrow.a), (kept.s, narrow.s)):
+        for name, parts in blocks.items():
+            start = 0
+            for part in parts:
+                end = start + len(part)
+                torch.testing.assert_close(part, wide[name][0][start:end, start:end])
+                start = end
+            assert start == len(wide[name][0])
 
 
 def test_covariances_are_over_every_real_token_prompt_included() -> None:
@@ -48,7 +86,7 @@ def test_covariances_are_over_every_real_token_prompt_included() -> None:
     modules = linear_modules(model)
     q = next(m for m in modules if m.name.endswith("layers.0.self_attn.q_proj"))
     covariances = Covariances()
-    for batch in token_batches(SEQUENCES, 30, model.device):
+    for batch in batches_of(model, SEQUENCES, 30):
         fused_pass(model, batch, [covariances], modules)
     inputs = []
     handle = q.module.register_forward_pre_hook(lambda _, args: inputs.append(args[0][0]))
@@ -57,7 +95,7 @@ def test_covariances_are_over_every_real_token_prompt_included() -> None:
     handle.remove()
     tokens = torch.cat(inputs)
     assert len(tokens) == sum(len(one) for one in SEQUENCES)
-    torch.testing.assert_close(covariances.a[q.name], tokens.T @ tokens)
+    torch.testing.assert_close(covariances.a[q.name][0], tokens.T @ tokens)
     assert not any(name.endswith(("k_proj", "v_proj", "up_proj")) for name in covariances.a)
 
 
@@ -69,8 +107,8 @@ def test_the_correction_is_the_mean_squared_rotated_gradient(by_token: bool) -> 
     model = tiny_model("llama")
     modules = linear_modules(model)
     bases = {m.name: (orthogonal(m.d_in, 1), orthogonal(m.d_out, 2)) for m in modules}
-    corrections = Corrections(bases)
-    for batch in token_batches(sequences, 1, model.device):
+    corrections = Corrections({name: (Basis((a,)), Basis((s,))) for name, (a, s) in bases.items()})
+    for batch in batches_of(model, sequences, 1):
         fused_pass(model, batch, [corrections], modules)
     gradients = [autograd(model, modules, one) for one in sequences]
     for module in modules:
@@ -83,8 +121,8 @@ def test_the_correction_is_the_mean_squared_rotated_gradient(by_token: bool) -> 
 def test_factors_do_not_depend_on_batching() -> None:
     model = tiny_model("gpt2")
     modules = linear_modules(model)
-    together = fit_factors(model, modules, SEQUENCES, token_budget=1000)
-    alone = fit_factors(model, modules, SEQUENCES, token_budget=1)
+    together, _ = fit_factors(model, modules, SEQUENCES, token_budget=1000)
+    alone, _ = fit_factors(model, modules, SEQUENCES, token_budget=1)
     raw = torch.ones(1, modules[0].d_out, modules[0].d_in, dtype=F64)
     for module in modules[:1]:
         torch.testing.assert_close(
@@ -101,11 +139,12 @@ def test_factors_do_not_depend_on_batching() -> None:
 def test_fitted_factors_diagonalise_the_covariance_of_sampled_labels() -> None:
     model = tiny_model("llama")
     modules = linear_modules(model)
-    factors = fit_factors(model, modules, SEQUENCES, token_budget=30, seed=3)
-    other = fit_factors(model, modules, SEQUENCES, token_budget=30, seed=4)
+    factors, _ = fit_factors(model, modules, SEQUENCES, token_budget=30, fit=Fit(seed=3))
+    other, _ = fit_factors(model, modules, SEQUENCES, token_budget=30, fit=Fit(seed=4))
     for module in modules:
         for basis in (factors[module.name].q_a, factors[module.name].q_s):
-            torch.testing.assert_close(basis.T @ basis, torch.eye(len(basis), dtype=F64))
+            (q,) = basis.blocks
+            torch.testing.assert_close(q.T @ q, torch.eye(len(q), dtype=F64))
     name = modules[0].name
     assert not torch.allclose(
         factors[name].eigenvalues, other[name].eigenvalues
@@ -115,7 +154,7 @@ def test_fitted_factors_diagonalise_the_covariance_of_sampled_labels() -> None:
 def test_labels_are_drawn_from_the_models_distribution() -> None:
     logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]]).expand(20_000, 4)
     uniform = torch.rand(20_000, dtype=F64, generator=torch.Generator().manual_seed(0))
-    drawn = fused._sample(logits, uniform)
+    drawn = draw(logits, uniform)
     frequency = torch.bincount(drawn, minlength=4) / len(drawn)
     assert (frequency - logits[0].softmax(0)).abs().max() < 0.01
-    assert fused._sample(logits[:1], torch.tensor([1.0 - 1e-17])).item() == 3
+    assert draw(logits[:1], torch.tensor([1.0 - 1e-17])).item() == 3

@@ -46,11 +46,11 @@ def test_killed_and_restarted_it_ends_with_the_same_bits(
         [sys.executable, "-c", SCRIPT, str(project.root), str(model_folder)], env=other
     )
     deadline = time.monotonic() + 120
-    while len(list((project.root / "runs").glob("*.part/pool-*"))) < 2 and time.monotonic() < deadline:
+    while len(list((project.root / "runs").glob("*.part/scoring-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert len(list((project.root / "runs").glob("*.part/pool-*"))) >= 2
+    assert len(list((project.root / "runs").glob("*.part/scoring-*"))) >= 2
     assert not project.runs
     torch.set_num_threads(
         3 - torch.get_num_threads()
@@ -98,7 +98,7 @@ def test_two_processes_do_not_work_on_one_job(project: Project, model_folder: Pa
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(project.root), str(model_folder)])
     deadline = time.monotonic() + 120
     while (
-        not list((project.root / "runs").glob("*.part/factors.safetensors")) and time.monotonic() < deadline
+        not list((project.root / "runs").glob("*.part/directions.safetensors")) and time.monotonic() < deadline
     ):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGSTOP)

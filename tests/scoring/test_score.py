@@ -141,7 +141,7 @@ def test_batching_and_slicing_change_nothing(
     scored: Project, project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slices, "SLICE_TRACES", 3)
-    run_id = score(project, ask_for(model_folder, token_budget=25, direction_gb=1e-5)).run_id
+    run_id = score(project, ask_for(model_folder, token_budget=25)).run_id
     one = values(scored, open_catalogue(scored).rows("SELECT run_id FROM run")[0][0])
     other = values(project, run_id)
     assert one.keys() == other.keys()

@@ -1,26 +1,52 @@
 """Fitting the factors: covariances, their eigenvectors, and the eigenvalue correction until it is stable."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from curation.models.batches import TokenBatch, token_batches
+from curation.models.batches import TokenBatch
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-from curation.scoring.fused import Collector, fused_pass
-from curation.scoring.influence.factors import Corrections, Covariances, Factors, eigenvectors, reliability
+from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.influence.factors import (
+    Basis,
+    Corrections,
+    Covariances,
+    Factors,
+    eigenvectors,
+    reliability,
+)
 from curation.scoring.memory import within_memory
 from curation.scoring.progress import Reporter
 
-C = TypeVar("C", bound=Collector)
-
 # The correction is fitted on so many traces more at a time, until two halves of them agree.
 ROUND = 32
-# Eigenvectors need fewer traces than eigenvalues do: many tokens a trace, and the correction takes up the rest.
-COVARIANCE_TRACES = 64
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How factors are fitted.
+
+    Attributes:
+        covariance_traces: Eigenvectors are fitted on so many traces of the sample at most. They need fewer than
+            eigenvalues do: there are many tokens in a trace, and the correction takes up the rest.
+        stability: The correction stops growing when two halves of its sample predict scores as reliably
+            (`factors.reliability`); 1 takes the whole sample.
+        damping: In units of the mean eigenvalue; it decides how much an unsure small eigenvalue matters.
+        block: Width of the diagonal blocks of wider covariances; 0 keeps them whole.
+        labels: "sampled" from the model (Gauss-Newton), or the "data"'s own (empirical Fisher).
+        seed: Of the sampled labels.
+    """
+
+    covariance_traces: int = 64
+    stability: float = 1.0
+    damping: float = 0.1
+    block: int = 0
+    labels: str = "sampled"
+    seed: int = 0
 
 
 def fit_factors(
@@ -29,49 +55,50 @@ def fit_factors(
     encoded: Sequence[Encoded],
     *,
     token_budget: int,
-    damping: float = 0.1,
-    stability: float = 1.0,
-    seed: int = 0,
+    fit: Fit | None = None,
     reporter: Reporter | None = None,
 ) -> tuple[dict[str, Factors], int]:
-    """Fit EK-FAC factors on a sample of traces.
+    """Fit EK-FAC factors of some layers on a sample of traces.
 
-    Labels are sampled from the model, with random numbers of each sequence's own, so that batching changes nothing.
+    Labels are sampled with random numbers of each sequence's own, so that batching changes nothing.
 
     Args:
         model: The reference model.
-        modules: The layers.
+        modules: The layers; those that share an input come together.
         encoded: The sample; even and odd positions are its two halves.
         token_budget: Tokens a batch.
-        damping: In units of the mean eigenvalue; it decides how much an unsure small eigenvalue matters.
-        stability: Stop when the predicted reliability (`factors.reliability`) is as high; 1 takes the whole sample.
-        seed: Of the sampled labels.
+        fit: How.
         reporter: Told of each stage.
 
     Returns:
         Factors by module name, at the model's precision but at least float32; and how many traces they took.
     """
+    fit = fit or Fit()
     reporter = reporter or Reporter()
-    first = encoded[:COVARIANCE_TRACES]
+    first = encoded[: fit.covariance_traces]
     tokens = sum(len(one) for one in first)
 
     def covary(budget: int) -> Covariances:
         reporter.start("covariances", tokens)
-        return _over(model, modules, first, Covariances(), budget, seed, reporter)
+        covariances = Covariances(fit.block)
+        _over(model, modules, first, covariances, budget, fit, reporter)
+        return covariances
 
     covariances = within_memory(covary, token_budget)
     reporter.finish()
     bases = _bases(covariances, modules, tokens, reporter)
     del covariances
+    rotating = _in_precision(bases, modules, model.dtype)
 
     def correct(budget: int) -> tuple[Corrections, int]:
         reporter.start("eigenvalues", sum(len(one) for one in encoded))
-        corrections, done = Corrections(bases), 0
+        corrections, done = Corrections(rotating), 0
         while done < len(encoded):
             part = encoded[done : done + ROUND]
-            _over(model, modules, part, corrections, budget, seed, reporter, start=done)
+            corrections.first = done
+            _over(model, modules, part, corrections, budget, fit, reporter, start=done)
             done += len(part)
-            if stability < 1 and reliability(corrections.squares.values(), damping) >= stability:
+            if fit.stability < 1 and reliability(corrections.squares.values(), fit.damping) >= fit.stability:
                 break
         return corrections, done
 
@@ -86,44 +113,54 @@ def fit_factors(
 
 def _bases(
     covariances: Covariances, modules: Sequence[LinearModule], tokens: int, reporter: Reporter
-) -> dict[str, tuple[Tensor, Tensor]]:
+) -> dict[str, tuple[Basis, Basis]]:
     """(Q_A, Q_S) by module name; layers that read one input share their Q_A."""
+    found: list[dict[str, Basis]] = []
     reporter.start("eigenvectors", len(covariances.a) + len(covariances.s))
     for sums in (covariances.a, covariances.s):
-        for name in sums:
-            sums[name] = eigenvectors(sums[name], tokens)
+        bases = {}
+        for name in list(sums):
+            bases[name] = Basis(tuple(eigenvectors(block, tokens) for block in sums.pop(name)))
             reporter.advance(1)
+        found.append(bases)
     reporter.finish()
-    return {
-        module.name: (covariances.a[module.shares_input], covariances.s[module.name]) for module in modules
-    }
+    of_a, of_s = found
+    return {module.name: (of_a[module.shares_input], of_s[module.name]) for module in modules}
+
+
+def _in_precision(
+    bases: dict[str, tuple[Basis, Basis]], modules: Sequence[LinearModule], dtype: torch.dtype
+) -> dict[str, tuple[Basis, Basis]]:
+    """The bases in the precision that gradients come in; a shared Q_A stays one."""
+    of_a = {m.name: bases[m.name][0].to(dtype) for m in modules if m.shares_input == m.name}
+    return {m.name: (of_a[m.shares_input], bases[m.name][1].to(dtype)) for m in modules}
 
 
 def _over(
     model: LanguageModel,
     modules: Sequence[LinearModule],
     encoded: Sequence[Encoded],
-    collector: C,
+    collector: Collector,
     budget: int,
-    seed: int,
+    fit: Fit,
     reporter: Reporter,
     start: int = 0,
-) -> C:
+) -> None:
     """Show a part of the sample, which begins at `start`, to a collector."""
-    for batch in token_batches(encoded, budget, model.device):
-        fused_pass(model, batch, [collector], modules, sampled_labels=_uniform(encoded, batch, seed, start))
+    for batch in batches_of(model, encoded, budget):
+        labels = _uniform(batch, fit.seed, start) if fit.labels == "sampled" else None
+        fused_pass(model, batch, [collector], modules, sampled_labels=labels)
         reporter.advance(batch.tokens, batch.tokens)
-    return collector
 
 
-def _uniform(encoded: Sequence[Encoded], batch: TokenBatch, seed: int, start: int) -> Tensor:
-    """(N,) random numbers in [0, 1), each sequence's from a generator of its own."""
+def _uniform(batch: TokenBatch, seed: int, start: int) -> Tensor:
+    """(M,) random numbers in [0, 1), each sequence's from a generator of its own."""
     numbers = [
         torch.rand(
-            encoded[i].completion_length,
+            count,
             dtype=torch.float64,
-            generator=torch.Generator().manual_seed(seed * 1_000_003 + start + i),
+            generator=torch.Generator().manual_seed(seed * 1_000_003 + start + index),
         )
-        for i in batch.order
+        for index, count in zip(batch.order, batch.completions, strict=True)
     ]
     return torch.cat(numbers).to(batch.ids.device)

@@ -8,11 +8,12 @@ from torch import Tensor
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
 from curation.scoring.fused import Collector
-from curation.scoring.influence.factors import Factors
+from curation.scoring.influence.factors import Factors, outer
 from curation.scoring.influence.space import Space, Whitening, separable
 
-# Random directions that a single query's gradient is looked at from, to find what all of them span.
-PROBES = 32
+# Random directions that all single queries' gradients are looked at from, to find what they span together; and the
+# most that each of them gets.
+PROBES, MOST = 512, 32
 
 
 @dataclass
@@ -20,13 +21,11 @@ class GroupSums(Collector):
     """Collects weighted sums of query gradients: K directions, each shaped like all modules.
 
     Attributes:
-        weights: (V, K) how much query v counts in direction k.
-        dtype: Of the sums.
-        raw: module name -> (K, d_out, d_in).
+        weights: (V, K) how much query v counts in direction k, on the CPU.
+        raw: module name -> (K, d_out, d_in), in float32 or better.
     """
 
     weights: Tensor
-    dtype: torch.dtype
     raw: dict[str, Tensor] = field(default_factory=dict)
 
     def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor:
@@ -34,73 +33,101 @@ class GroupSums(Collector):
         return a
 
     def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
-        """Add the rows' gradients to the directions that they count in, summed over their tokens in one product."""
+        """Add the gradients to the directions that they count in, summed over all tokens in one product."""
         assert kept is not None
-        weights = self.weights[list(batch.order)]
-        total = self.raw.setdefault(
-            module.name,
-            torch.zeros(weights.shape[1], module.d_out, module.d_in, dtype=self.dtype, device=g.device),
-        )
-        for k in range(weights.shape[1]):
-            rows = weights[:, k].nonzero().squeeze(1)
-            if len(rows):
-                weighted = g[rows].to(self.dtype) * weights[rows, k].view(-1, 1, 1).to(g.device, self.dtype)
-                total[k].addmm_(weighted.flatten(0, 1).T, kept[rows].flatten(0, 1).to(self.dtype))
+        of_rows = self.weights[list(batch.order)]
+        for k in range(of_rows.shape[1]):
+            counts = [row for row in range(len(of_rows)) if of_rows[row, k]]
+            if not counts:
+                continue
+            tokens = torch.cat([torch.arange(*batch.spans[row]) for row in counts])
+            weights = of_rows[counts, k].repeat_interleave(torch.tensor([batch.lengths[r] for r in counts]))
+            chosen = tokens.to(g.device)
+            part = outer(g[chosen] * weights.to(g).unsqueeze(1), kept[chosen])
+            if module.name not in self.raw:
+                self.raw[module.name] = part.new_zeros(of_rows.shape[1], *part.shape)
+            self.raw[module.name][k] += part
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How one layer's query gradients are looked at; T is a query's whitened and filtered gradient (see `space`).
+
+    Attributes:
+        omega: (d_in, p) random directions, so that G omega is T seen from the right, not yet rotated.
+        psi: (d_out, p) the same for the left.
+    """
+
+    omega: Tensor
+    psi: Tensor
+
+
+def probe(factors: Factors, white: Whitening, count: int, dtype: torch.dtype) -> Probe:
+    """Random directions in the whitened, filtered eigenbasis of a layer, taken back to the layer's own coordinates.
+
+    Args:
+        factors: Of the layer.
+        white: Its whitening; of the gain, the first separable term.
+        count: How many directions.
+        dtype: In which tokens are projected.
+    """
+    to_left, to_right = filters(white)
+    generator = torch.Generator().manual_seed(len(to_left) * 1_000_003 + len(to_right))
+
+    def directions(scale: Tensor) -> Tensor:
+        normal = torch.randn(len(scale), count, generator=generator, dtype=torch.float32)
+        return scale.unsqueeze(1) * normal.to(scale)
+
+    omega = factors.q_a.back(directions(to_right))
+    psi = factors.q_s.back(directions(to_left))
+    return Probe(omega.to(dtype), psi.to(dtype))
+
+
+def filters(white: Whitening) -> tuple[Tensor, Tensor]:
+    """(d_out,) and (d_in,): what turns a rotated gradient R into x R y' ~ T, by the gain's first separable term."""
+    x, y = separable(white.gain, 1)
+    return x.squeeze(1) / white.sigma, y.squeeze(1) / white.alpha
 
 
 @dataclass
 class Span(Collector):
-    """Collects sum_v T_v T_v' and sum_v T_v' T_v of single queries, estimated from random directions.
-
-    T_v is the query's whitened and filtered gradient (see `space`), with the gain's first separable term; it is never
-    formed: only its products with random vectors are.
+    """Collects what single queries span: T_v omega and T_v' psi for random omega and psi, not yet rotated.
 
     Attributes:
-        lefts: module name -> (d_out, d_out).
-        rights: module name -> (d_in, d_in).
+        probes: By module name; other modules are not looked at.
+        lefts: module name -> parts of (V p, d_out) G_v omega.
+        rights: module name -> parts of (V p, d_in) G_v' psi.
     """
 
-    factors: dict[str, Factors]
-    whitenings: dict[str, Whitening]
-    lefts: dict[str, Tensor] = field(default_factory=dict)
-    rights: dict[str, Tensor] = field(default_factory=dict)
-    _rotations: dict[str, tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=dict)
+    probes: dict[str, Probe]
+    lefts: dict[str, list[Tensor]] = field(default_factory=dict)
+    rights: dict[str, list[Tensor]] = field(default_factory=dict)
 
     def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor | None:
         """Keep the inputs."""
-        return a if module.name in self.whitenings else None
+        return a if module.name in self.probes else None
 
     def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
         """Look at each row's gradient from random directions on either side."""
         if kept is None:
             return
-        to_left, to_right, omega, psi = self._rotation(module.name)
-        a, g = kept.to(to_left.dtype), g.to(to_left.dtype)
-        left = to_left.T @ torch.bmm(g.transpose(1, 2), a @ omega)  # (B, d_out, p)
-        right = to_right.T @ torch.bmm(a.transpose(1, 2), g @ psi)  # (B, d_in, p)
-        for sums, seen in ((self.lefts, left), (self.rights, right)):
-            flat = seen.transpose(0, 1).flatten(1)
-            if module.name not in sums:
-                sums[module.name] = flat.new_zeros(len(flat), len(flat))
-            sums[module.name].addmm_(flat, flat.T, alpha=1 / PROBES)
+        seen = self.probes[module.name]
+        for images, wide, narrow in (
+            (self.lefts, g, kept @ seen.omega),
+            (self.rights, kept, g @ seen.psi),
+        ):
+            rows = batch.rows(narrow).transpose(1, 2) @ batch.rows(wide)  # (B, p, d)
+            images.setdefault(module.name, []).append(rows.flatten(0, 1))
 
-    def _rotation(self, name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Into the whitened, filtered eigenbasis on either side, and random directions in it."""
-        if name not in self._rotations:
-            white, factors = self.whitenings[name], self.factors[name]
-            x, y = separable(white.gain, 1)
-            to_left = factors.q_s * (x.squeeze(1) / white.sigma)
-            to_right = factors.q_a * (y.squeeze(1) / white.alpha)
-            generator = torch.Generator().manual_seed(len(to_left) * 1_000_003 + len(to_right))
-            omega = torch.randn(len(to_right), PROBES, generator=generator, dtype=to_right.dtype)
-            psi = torch.randn(len(to_left), PROBES, generator=generator, dtype=to_left.dtype)
-            self._rotations[name] = (
-                to_left,
-                to_right,
-                to_right @ omega.to(to_right.device),
-                to_left @ psi.to(to_left.device),
-            )
-        return self._rotations[name]
+    def whitened(self, name: str, factors: Factors, white: Whitening) -> tuple[Tensor, Tensor]:
+        """(n, d_out) and (n, d_in): one layer's images, rotated, whitened and filtered; they are used up.
+
+        The sum of their outer products is that of T_v T_v' and of T_v' T_v, up to one common factor.
+        """
+        to_left, to_right = filters(white)
+        left = factors.q_s.rotate(torch.cat(self.lefts.pop(name)).to(factors.q_s.dtype))
+        right = factors.q_a.rotate(torch.cat(self.rights.pop(name)).to(factors.q_a.dtype))
+        return left * to_left, right * to_right
 
 
 @dataclass
@@ -127,14 +154,11 @@ class Cores(Collector):
         if kept is None:
             return
         space, cores = self.spaces[module.name], self.cores[module.name]
-        if space.query_u is None:
-            assert space.gain is not None
-            core = torch.bmm((g.to(space.u.dtype) @ space.u).transpose(1, 2), kept) * space.gain
-        else:
-            terms = space.query_u.shape[1] // space.u.shape[1]
-            projected = (g.to(space.u.dtype) @ space.query_u).transpose(1, 2)
-            core = sum(
-                torch.bmm(gradient, inputs).to(cores.dtype)
-                for gradient, inputs in zip(projected.chunk(terms, 1), kept.chunk(terms, 2), strict=True)
-            )
-        cores[batch.indices] = core.to(cores.dtype)
+        u = space.u if space.query_u is None else space.query_u
+        gradients, inputs = batch.rows(g.to(u.dtype) @ u).transpose(1, 2), batch.rows(kept)
+        terms = u.shape[1] // space.u.shape[1]
+        core = sum(
+            (gradient @ one).to(cores.dtype)
+            for gradient, one in zip(gradients.chunk(terms, 1), inputs.chunk(terms, 2), strict=True)
+        )
+        cores[batch.indices] = core if space.gain is None else core * space.gain

@@ -83,25 +83,33 @@ class Space:
 
 def whole_space(factors: Factors, white: Whitening) -> Space:
     """All of the layer: the exact form."""
-    return Space(factors.q_s / white.sigma, factors.q_a / white.alpha, gain=white.gain)
+    left, right = (torch.diag(1 / one) for one in (white.sigma, white.alpha))
+    return Space(factors.q_s.back(left), factors.q_a.back(right), gain=white.gain)
 
 
 def low_rank_space(factors: Factors, white: Whitening, left: Tensor, right: Tensor, dtype: torch.dtype) -> Space:
     """The space spanned by (d_out, r_s) and (d_in, r_a) orthonormal columns in the whitened eigenbasis."""
-    u, v = factors.q_s / white.sigma, factors.q_a / white.alpha
+    sigma, alpha = white.sigma.unsqueeze(1), white.alpha.unsqueeze(1)
     x, y = separable(white.gain, TERMS)
+    of_queries = [
+        (factors.q_s.back(left * one.unsqueeze(1) / sigma), factors.q_a.back(right * other.unsqueeze(1) / alpha))
+        for one, other in zip(x.unbind(1), y.unbind(1), strict=True)
+    ]
     return Space(
-        (u @ left).to(dtype),
-        (v @ right).to(dtype),
-        torch.cat([u @ (left * one.unsqueeze(1)) for one in x.unbind(1)], 1).to(dtype),
-        torch.cat([v @ (right * one.unsqueeze(1)) for one in y.unbind(1)], 1).to(dtype),
+        factors.q_s.back(left / sigma).to(dtype),
+        factors.q_a.back(right / alpha).to(dtype),
+        torch.cat([u for u, _ in of_queries], 1).to(dtype),
+        torch.cat([v for _, v in of_queries], 1).to(dtype),
     )
 
 
 def separable(gain: Tensor, terms: int) -> tuple[Tensor, Tensor]:
     """(d_out, d_in) -> (d_out, m) x and (d_in, m) y, the best sum of m products x y'."""
-    _, right = leading(gain.T @ gain, terms, seed=0)
-    return gain @ right, right
+    basis = _start(gain.shape[1], min(terms + SPARE, *gain.shape), 0, gain)
+    for _ in range(ITERATIONS):
+        basis = torch.linalg.qr(gain.T @ (gain @ basis))[0]
+    left, values, inner = torch.linalg.svd(gain @ basis, full_matrices=False)
+    return (left * values)[:, :terms], (basis @ inner.T)[:, :terms]
 
 
 def leading(gram: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -113,15 +121,17 @@ def leading(gram: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
     if rank + SPARE >= width // 2:
         values, vectors = torch.linalg.eigh(gram)
     else:
-        start = torch.randn(
-            width, rank + SPARE, dtype=gram.dtype, generator=torch.Generator().manual_seed(seed)
-        ).to(gram.device)
-        basis = torch.linalg.qr(gram @ start)[0]
+        basis = torch.linalg.qr(gram @ _start(width, rank + SPARE, seed, gram))[0]
         for _ in range(ITERATIONS - 1):
             basis = torch.linalg.qr(gram @ basis)[0]
         values, inner = torch.linalg.eigh(basis.T @ gram @ basis)
         vectors = basis @ inner
     return values.flip(0)[:rank].clamp(min=0), vectors.flip(1)[:, :rank]
+
+
+def _start(width: int, count: int, seed: int, like: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(width, count, generator=generator, dtype=torch.float64).to(like)
 
 
 def ranks_for(spectra: list[tuple[Tensor, float]], tolerance: float, most: int) -> list[int]:

@@ -2,38 +2,36 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import jacfwd
 
+from curation.models.attention import attention, last_hidden
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-from curation.scoring.fused import last_hidden
 from curation.scoring.head import token_losses
 from curation.scoring.influence.directions import Directions
 
 
 def influence_by_token(
-    model: LanguageModel, modules: Sequence[LinearModule], directions: Directions, count: int, batch: TokenBatch
+    model: LanguageModel, modules: Sequence[LinearModule], directions: Directions, batch: TokenBatch
 ) -> Tensor:
-    """The derivative of each completion token's loss along the first directions, by forward-mode differentiation.
+    """The derivative of each completion token's loss along the groups' directions, by forward-mode differentiation.
 
     The last hidden state is differentiated along all of them at once, so that the model itself runs once; a token's
     loss moves by its slope in its own hidden state. A trace's values add up to its influence, and masking a token from
     the loss takes exactly its value away.
 
     Args:
-        model: The model, in eager attention (`eager_attention`), which alone has a forward-mode rule.
+        model: The model.
         modules: The layers that the directions move.
-        directions: The first `count` of them are taken.
-        count: K.
-        batch: N completion tokens; their loss weights are not applied.
+        directions: Of K groups.
+        batch: M completion tokens; their loss weights are not applied.
 
     Returns:
-        (N, K) float64.
+        (M, K) float64.
     """
 
     def moved(amounts: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,15 +39,16 @@ def influence_by_token(
             for module in modules:
                 if module.name in directions.spaces:
                     stack.enter_context(_moved(module, directions, amounts))
-            hidden = last_hidden(model.module, batch.ids)[batch.loss_rows, batch.loss_columns]
+            positions = stack.enter_context(attention(model.module, batch, dual=True))
+            hidden = last_hidden(model.module, batch.ids, positions)[0, batch.loss_places]
         return hidden, hidden
 
     with torch.no_grad():
-        amounts = torch.zeros(count, dtype=model.dtype, device=model.device)
+        amounts = torch.zeros(len(directions.groups), dtype=model.dtype, device=model.device)
         velocity, hidden = jacfwd(moved, has_aux=True)(amounts)
         slope = token_losses(model.module, hidden, batch.targets, slopes=True).slope
         assert slope is not None
-        return torch.einsum("nhk,nh->nk", velocity.double(), slope.double())
+        return torch.einsum("mhk,mh->mk", velocity.double(), slope.double())
 
 
 @contextmanager
@@ -69,14 +68,3 @@ def _moved(module: LinearModule, directions: Directions, amounts: Tensor) -> Ite
     finally:
         handle.remove()
 
-
-@contextmanager
-def eager_attention(model: LanguageModel) -> Iterator[None]:
-    """Switch the model to eager attention for the block."""
-    module: Any = model.module
-    before = module.config._attn_implementation
-    module.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        module.set_attn_implementation(before)
