@@ -22,7 +22,7 @@ from tests.tiny import CONFIGS, tiny_adapted, tiny_model, tiny_sequences
 
 SEQUENCES = tiny_sequences((7, 3), (12, 2), (9, 8), (5, 1), (12, 6))
 FAMILIES = sorted(CONFIGS)
-# The reference of Gemma 2 computes its softmax in float32, whatever the model is in; ours does not.
+# The softmax of Gemma 2's own attention, which the reference runs, is in float32 whatever the model is in; ours is not.
 OWN_PRECISION = {"gemma2": 1e-6}
 
 
@@ -81,9 +81,8 @@ def test_trace_scores_are_dot_products_with_autograds_gradients(family: str) -> 
         reference = autograd(model, modules, one)
         for k in range(2):
             expected = sum((directions[name][k] * g).sum() for name, g in reference.items())
-            torch.testing.assert_close(
-                scores[i, k], expected, rtol=OWN_PRECISION.get(family, 1e-9), atol=1e-12
-            )
+            slack = OWN_PRECISION.get(family, 0) * float(scores.abs().max())
+            torch.testing.assert_close(scores[i, k], expected, rtol=1e-9, atol=1e-12 + slack)
         expected_norm = torch.stack([g.square().sum() for g in reference.values()]).sum().sqrt()
         torch.testing.assert_close(norms[i], expected_norm, rtol=OWN_PRECISION.get(family, 1e-9), atol=0)
 
