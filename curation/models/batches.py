@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class TokenBatch:
         """T."""
         return max(self.lengths)
 
-    @property
+    @cached_property
     def spans(self) -> list[tuple[int, int]]:
         """Start and end of each sequence among the tokens."""
         ends = torch.tensor(self.lengths).cumsum(0).tolist()

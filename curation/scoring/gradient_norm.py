@@ -29,24 +29,21 @@ class GradientNorm(Collector):
         return cls(torch.zeros(count, dtype=torch.float64, device=device))
 
     def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor:
-        """Keep the (B, T, T) products of the inputs where they are what is cheaper, else the inputs."""
+        """Keep the products of the inputs where they are what is cheaper, else the inputs."""
         if not _ghost(batch.longest, module):
             return a
         if self._shared.has(batch, module):
             return self._shared.made
-        rows = batch.rows(a)
-        return self._shared.keep(batch, module, rows @ rows.transpose(1, 2))
+        return self._shared.keep(batch, module, _products(batch, a))
 
     def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
         """Add one module's squares."""
         assert kept is not None
-        rows = batch.rows(g)
         if _ghost(batch.longest, module):
-            products = kept * (rows @ rows.transpose(1, 2))
-            squares = products.sum((1, 2), dtype=_at_least_float32(products))
+            parts = (kept * _products(batch, g)).split([length**2 for length in batch.lengths])
         else:
-            gradients = rows.transpose(1, 2) @ batch.rows(kept)
-            squares = gradients.to(_at_least_float32(gradients)).square().sum((1, 2))
+            parts = tuple((g[start:end].T @ kept[start:end]).square_() for start, end in batch.spans)
+        squares = torch.stack([part.sum(dtype=torch.promote_types(part.dtype, torch.float32)) for part in parts])
         self.squares.index_add_(0, batch.indices, squares.double().clamp(min=0))
 
     @property
@@ -60,5 +57,6 @@ def _ghost(tokens: int, module: LinearModule) -> bool:
     return tokens * (module.d_in + module.d_out) < module.size
 
 
-def _at_least_float32(tensor: Tensor) -> torch.dtype:
-    return torch.promote_types(tensor.dtype, torch.float32)
+def _products(batch: TokenBatch, x: Tensor) -> Tensor:
+    """(N, d) -> x_t . x_u for the tokens t, u of each sequence, the (T, T) of one after another flattened."""
+    return torch.cat([(x[start:end] @ x[start:end].T).flatten() for start, end in batch.spans])

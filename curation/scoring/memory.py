@@ -67,3 +67,12 @@ def _free_of_group(folder: Path) -> int | None:
     except OSError:
         return None
     return None if most == "max" else int(most) - int(used)
+
+
+def resident(device: torch.device) -> int:
+    """Bytes that this process holds on a device now."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)

@@ -1,20 +1,33 @@
-"""What a run would take, before anything is computed: tokens, passes, memory, disk."""
+"""What a run would take, before anything is computed: time, memory and disk of each stage."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
 from curation.errors import ScoringError
 from curation.models.load import load_model
+from curation.scoring.costs import Stage, Task, influence_stages, pool_stages
+from curation.scoring.memory import resident
 from curation.scoring.request import ScoreRequest
+from curation.scoring.room import room_for, token_bytes
 from curation.scoring.score import prepare
-from curation.scoring.slices import cut, read_slice
-from curation.scoring.work import Work
+from curation.scoring.slices import Slice, cut, read_slice
+from curation.scoring.speeds import measure_speeds
+from curation.scoring.work import Work, factor_cache, needs_gradients, sample_of
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
 
 TOKENS_FROM = 200  # traces that the number of tokens is estimated on
+SCORE_BYTES = 120  # of a number in the run's tables, with the ids beside it
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """One stage: its name, seconds, bytes of memory at the most (the model's among them) and bytes on disk."""
+
+    name: str
+    seconds: float
+    memory: int
+    disk: int
 
 
 @dataclass(frozen=True)
@@ -25,21 +38,23 @@ class Plan:
         traces: In the pool.
         tokens: Prompt and completion tokens of the pool, extrapolated from some traces.
         queries: Usable ones, by group.
-        forward_passes: Over the pool, a backward pass to activations counted as one more.
-        model_bytes: The model's weights.
-        factor_bytes: The EK-FAC factors, in memory and in the job's folder.
-        direction_bytes: The groups' directions and, at their largest, the single queries'.
-        query_passes: How many times the pool is gone through for single queries.
+        token_budget: Tokens a batch.
+        layer_groups: In how many groups of layers factors and query gradients are worked on.
+        stages: In their order.
+        seconds: Of all stages.
+        memory: At the highest.
+        disk: While it runs; the factors stay for later runs.
     """
 
     traces: int
     tokens: int
     queries: dict[str, int]
-    forward_passes: int
-    model_bytes: int
-    factor_bytes: int
-    direction_bytes: int
-    query_passes: int
+    token_budget: int
+    layer_groups: int
+    stages: list[PlannedStage]
+    seconds: float
+    memory: int
+    disk: int
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -47,19 +62,20 @@ class Plan:
 
     def text(self) -> str:
         """For people."""
-        groups = ", ".join(f"{name} {count:,}" for name, count in self.queries.items()) or "none"
-        memory = self.model_bytes + self.factor_bytes + self.direction_bytes
+        queries = ", ".join(f"{name} {count:,}" for name, count in self.queries.items()) or "none"
+        layers = "all layers at once" if self.layer_groups < 2 else f"layers in {self.layer_groups} groups"
+        rows = [("stage", "time", "memory", "disk")]
+        rows += [(one.name, _time(one.seconds), _gb(one.memory), _gb(one.disk)) for one in self.stages]
+        rows.append(("in all", _time(self.seconds), _gb(self.memory), _gb(self.disk)))
+        table = "\n".join(f"{a:<16}{b:>12}{c:>12}{d:>12}" for a, b, c, d in rows)
         return (
-            f"{self.traces:,} traces, about {self.tokens:,} tokens; queries: {groups}.\n"
-            f"About {self.forward_passes} forward passes over the pool, {self.query_passes} times for single queries.\n"
-            f"Memory: model {_gb(self.model_bytes)}, curvature factors {_gb(self.factor_bytes)}, "
-            f"directions {_gb(self.direction_bytes)}; together {_gb(memory)} and the activations of a batch.\n"
-            f"Disk while it runs: {_gb(self.factor_bytes)}."
+            f"{self.traces:,} traces, about {self.tokens:,} tokens; queries: {queries}.\n"
+            f"Batches of {self.token_budget:,} tokens, {layers}.\n{table}"
         )
 
 
 def plan_run(project: Project, request: ScoreRequest) -> Plan:
-    """Estimate a run from the model's shapes and some of the traces.
+    """Estimate a run from the model's shapes, some of the traces, and a few seconds of trying.
 
     Raises:
         ModelError: The model cannot be loaded, or has nothing to attribute influence to.
@@ -85,32 +101,72 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
         template=catalogue.project.template,
         max_tokens=work.request.max_tokens,
     )
+    if not read.encoded:
+        raise ScoringError(f"No trace can be scored with {work.model.name}: {read.unscored[0][1]}.")
+    room = room_for(work)
+    groups = work.layer_groups(room.layer_bytes)
     tokens = sum(len(one) for one in read.encoded) * sum(size for _, size in pool) // max(1, read.characters)
-    single = torch.float64.itemsize if work.model.dtype == torch.float64 else torch.float32.itemsize
-    groups = len(work.queries.groups)
-    a_query = work.parameters * work.model.dtype.itemsize
-    at_once = max(1, int(work.request.direction_gb * 1e9) // max(1, a_query))
-    ranked = len(work.queries.queries) if "influence-rank" in work.scores else 0
-    rounds = -(-ranked // at_once)
-    numbers = sum(
-        m.d_out**2 + 2 * m.size + (m.d_in**2 if m.shares_input == m.name else 0) for m in work.modules
-    )
+    task = _task(work, read, groups, len(pool), tokens, room.token_budget)
+    gradients = needs_gradients(work.scores)
+    stages = influence_stages(task) if work.influence else []
+    stages += pool_stages(task, gradients=gradients, influence=work.influence)
+    base = resident(work.model.device)
+    speeds = measure_speeds(work.model, work.modules, read.encoded)
+    planned = [_planned(stage, speeds.seconds(stage), base) for stage in stages]
     return Plan(
         traces=len(pool),
         tokens=tokens,
         queries=work.queries.sizes,
-        forward_passes=1
-        + bool(work.modules)
-        + 2 * rounds
-        + (2 * groups if work.influence and work.request.by_step else 0),
-        model_bytes=sum(p.numel() * p.element_size() for p in work.model.module.parameters()),
-        factor_bytes=numbers * single if work.influence else 0,
-        direction_bytes=max(3 * groups * work.parameters * single, min(at_once, ranked) * a_query)
-        if work.influence
-        else 0,
-        query_passes=rounds,
+        token_budget=room.token_budget,
+        layer_groups=len(groups),
+        stages=planned,
+        seconds=sum(stage.seconds for stage in planned),
+        memory=max(stage.memory for stage in planned),
+        disk=sum(stage.disk for stage in planned),
     )
+
+
+def _task(
+    work: Work, read: Slice, groups: list[list[Any]], traces: int, tokens: int, token_budget: int
+) -> Task:
+    request, k = work.request, len(work.queries.groups)
+    length = tokens / traces
+    singles = len(work.queries.queries) if "influence-rank" in work.scores else 0
+    ends = 2 * k * int(request.steps) if request.steps.isdecimal() else traces
+    split = 0 if request.steps == "none" or not work.influence else min(ends, traces)
+    hidden = int(work.model.module.get_input_embeddings().weight.shape[1])  # type: ignore[operator]
+    return Task(
+        modules=work.modules,
+        groups=groups,
+        item=work.model.dtype.itemsize,
+        trace_tokens=tokens,
+        length=length,
+        factor_tokens=int(length * min(request.factor_traces, traces)),
+        factor_traces=min(request.factor_traces, traces),
+        covariance_tokens=int(length * min(request.covariance_traces, request.factor_traces, traces)),
+        query_tokens=sum(len(one) for one in work.queries.encoded),
+        query_groups=k,
+        singles=singles,
+        step_tokens=int(length * split),
+        rank=request.rank if request.tolerance else 0,
+        block=request.factor_block,
+        budget=token_budget,
+        kept=token_bytes(work),
+        vectors=4 * hidden + SCORE_BYTES * (10 + 5 * k + singles),
+        traces=traces,
+        fitted=work.influence and factor_cache(work, groups, sample_of(work)).complete,
+    )
+
+
+def _planned(stage: Stage, seconds: float, base: int) -> PlannedStage:
+    return PlannedStage(stage.name, seconds, base + stage.memory, stage.disk)
 
 
 def _gb(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

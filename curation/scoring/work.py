@@ -81,7 +81,7 @@ class Work:
 
     def layer_bytes(self, module: LinearModule) -> int:
         """What one layer takes at the most, while its factors are fitted or its query gradients are collected."""
-        fitting = fitting_bytes(module, self.model.dtype, self.request.factor_block)
+        fitting = fitting_bytes(module, self.model.dtype.itemsize, self.request.factor_block)
         gradients = 2 * len(self.queries.groups) * module.size * max(4, self.model.dtype.itemsize)
         images = PROBES * (module.d_in + module.d_out) * max(4, self.model.dtype.itemsize)
         return max(fitting, gradients + images)
@@ -147,6 +147,27 @@ def fit_of(request: ScoreRequest) -> Fit:
     )
 
 
+def sample_of(work: Work) -> list[str]:
+    """The traces on which factors are fitted, in an order that only the seed decides."""
+    rows = work.catalogue.rows(
+        "SELECT trace_id FROM traces ORDER BY md5(trace_id || $1), trace_id LIMIT $2",
+        [str(work.request.seed), work.request.factor_traces],
+    )
+    return [trace_id for (trace_id,) in rows]
+
+
+def factor_cache(work: Work, groups: list[list[LinearModule]], ids: list[str]) -> FactorCache:
+    """The place of the factors that a model, a sample and all settings that matter lead to."""
+    content = {
+        "model": [work.model.revision, str(work.model.dtype), work.catalogue.project.template],
+        "layers": [[module.name for module in group] for group in groups],
+        "sample": [ids, work.request.max_tokens],
+        "fit": asdict(fit_of(work.request)),
+    }
+    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+    return FactorCache(work.catalogue.project.root / "factors" / key, work.model.device)
+
+
 def factors_of(work: Work, job: Job, reporter: Reporter) -> FactorCache:
     """The EK-FAC factors: those of an earlier run with the same model, sample and settings, else fitted on a sample.
 
@@ -154,21 +175,8 @@ def factors_of(work: Work, job: Job, reporter: Reporter) -> FactorCache:
         ScoringError: No trace of the sample can be scored.
     """
     request = work.request
-    sample = work.catalogue.rows(
-        "SELECT trace_id FROM traces ORDER BY md5(trace_id || $1), trace_id LIMIT $2",
-        [str(request.seed), request.factor_traces],
-    )
-    ids = [trace_id for (trace_id,) in sample]
-    groups = work.layer_groups(job.room.layer_bytes)
-    fit = fit_of(request)
-    content = {
-        "model": [work.model.revision, str(work.model.dtype), work.catalogue.project.template],
-        "layers": [[module.name for module in group] for group in groups],
-        "sample": [ids, request.max_tokens],
-        "fit": asdict(fit),
-    }
-    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
-    cache = FactorCache(work.catalogue.project.root / "factors" / key, work.model.device)
+    ids, groups, fit = sample_of(work), work.layer_groups(job.room.layer_bytes), fit_of(request)
+    cache = factor_cache(work, groups, ids)
     if cache.complete:
         return cache
     chosen = read_slice(

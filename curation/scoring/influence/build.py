@@ -32,7 +32,8 @@ class Low:
     """How directions are made low-rank.
 
     Attributes:
-        tolerance: Relative error that low rank may make, under the fitted curvature; 0 keeps everything.
+        tolerance: Relative error that low rank may make, under the fitted curvature and in the root mean square over
+            the groups; 0 keeps everything.
         rank: The most directions that a side of a layer gets.
         damping: lambda in units of each layer's mean eigenvalue.
     """
@@ -103,8 +104,9 @@ def build_directions(
             found.cores.update(
                 {name: torch.cat([core, singles.pop(name)]) for name, core in found.cores.items()}
             )
-        spaces |= {name: Space(one.u, one.v) for name, one in found.spaces.items()}
-        cores |= found.cores
+        # Laid out as they will be read back from disk: sums depend on that to the last bit.
+        spaces |= {name: Space(one.u.contiguous(), one.v.contiguous()) for name, one in found.spaces.items()}
+        cores |= {name: core.contiguous() for name, core in found.cores.items()}
         squares += found.squares
         energy += found.energy
         inside += found.inside

@@ -120,12 +120,18 @@ def layer_groups(modules: Sequence[LinearModule], sizes: Sequence[int], limit: i
     return groups
 
 
-def fitting_bytes(module: LinearModule, dtype: torch.dtype, block: int = 0) -> int:
-    """Bytes that one layer takes at the most while its factors are fitted: bases twice, and two halves of Lambda."""
-    single = max(4, dtype.itemsize)
+def fitting_bytes(module: LinearModule, item: int, block: int = 0) -> int:
+    """Bytes that one layer takes at the most while its factors are fitted: bases twice, and two halves of Lambda.
+
+    Args:
+        module: The layer.
+        item: Bytes of a number in the model's precision.
+        block: Width of the diagonal blocks of wider covariances; 0 if they are whole.
+    """
+    single = max(4, item)
     own = module.d_in if module.shares_input == module.name else 0
     bases = sum(width * min(width, block or width) for width in (own, module.d_out))
-    return bases * (single + dtype.itemsize) + 2 * module.size * single
+    return bases * (single + item) + 2 * module.size * single
 
 
 def _tensors(
@@ -154,4 +160,5 @@ def _numbered(file: safe_open, prefix: str) -> Iterator[Tensor]:
 
 
 def _at_least_float32(tensor: Tensor) -> Tensor:
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+    # A copy, since a file's tensors are not aligned, and sums depend on that to the last bit.
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32), copy=True)

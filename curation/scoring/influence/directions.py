@@ -69,8 +69,9 @@ class Directions:
             for key in file.keys():  # noqa: SIM118 (a file of tensors is no mapping)
                 kind, _, name = key.partition("/")
                 if kind == "core":
-                    cores[name] = file.get_tensor(key)
-                    spaces[name] = Space(file.get_tensor(f"u/{name}"), file.get_tensor(f"v/{name}"))
+                    # Copied out of the file, where they are not aligned: sums depend on that to the last bit.
+                    u, v, cores[name] = (file.get_tensor(f"{one}/{name}").clone() for one in ("u", "v", "core"))
+                    spaces[name] = Space(u, v)
             norms = file.get_tensor("norms").cpu()
         return cls(about["groups"], about["query_ids"], spaces, cores, norms, about["lost"])
 
