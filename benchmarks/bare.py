@@ -15,131 +15,16 @@ Four passes over the same traces, in turns, so that what else the machine does f
 import argparse
 import json
 import statistics
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
-from benchmarks.peers.tokens import Sample, Tokens
+from benchmarks.passes import Pass, bare_pass, directions_for, encoded, scoring_passes, stock_pass
 from benchmarks.peers.tokens import load as load_tokens
-from curation.models.batches import TokenBatch, length_sorted
-from curation.models.encode import Encoded
-from curation.models.linear import LinearModule, linear_modules
-from curation.models.load import LanguageModel, load_model
-from curation.scoring.fused import Collector, batches_of, fused_pass
-from curation.scoring.gradient_norm import GradientNorm
-from curation.scoring.influence.build import Asked, Low, build_directions
-from curation.scoring.influence.cache import FactorCache
-from curation.scoring.influence.directions import Directions, Influence
-from curation.scoring.influence.fit import Fit
-from curation.scoring.likelihood import Likelihood
-from curation.scoring.progress import Reporter
-from curation.scoring.rds import Embedding
-from curation.scoring.rsr import RankSurprisal
-
-TOKEN_BUDGET = 2048
-FACTOR_TRACES = 16
-
-Pass = Callable[[], None]
-
-
-class Idle(Collector):
-    """Asks for the backward pass and reads nothing of it."""
-
-    def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
-        """Do nothing."""
-
-
-def encoded(samples: list[Sample]) -> list[Encoded]:
-    """Samples as ours takes them; the characters at which tokens start are not needed."""
-    return [Encoded(tuple(one.ids), one.prompt_length, ()) for one in samples]
-
-
-def directions_for(model: LanguageModel, modules: list[LinearModule], tokens: Tokens) -> Directions:
-    """Low-rank directions of the groups and of each query, by factors of a few traces."""
-    queries = [(name, sample) for name, samples in tokens.groups.items() for sample in samples]
-    asked = Asked(
-        encoded([sample for _, sample in queries]),
-        [str(number) for number in range(len(queries))],
-        [name for name, _ in queries],
-        singly=True,
-    )
-    sample = encoded(tokens.traces[:FACTOR_TRACES])
-    with tempfile.TemporaryDirectory() as folder:
-        cache = FactorCache(Path(folder), model.device)
-        cache.fit(model, [modules], sample, token_budget=TOKEN_BUDGET, fit=Fit(), reporter=Reporter())
-        return build_directions(
-            model, [modules], cache, asked, Low(), token_budget=TOKEN_BUDGET, reporter=Reporter()
-        )
-
-
-def our_pass(
-    model: LanguageModel,
-    modules: list[LinearModule],
-    traces: list[Encoded],
-    collectors: Callable[[], list[Collector]],
-) -> Pass:
-    """A pass over all traces, with fresh collectors each time."""
-
-    def go() -> None:
-        fresh = collectors()
-        for batch in batches_of(model, traces, TOKEN_BUDGET):
-            fused_pass(model, batch, fresh, modules)
-
-    return go
-
-
-def our_passes(
-    model: LanguageModel, traces: list[Encoded], modules: list[LinearModule], directions: Directions
-) -> dict[str, Pass]:
-    """The scoring pass and all that a run's pass reads."""
-    count, device = len(traces), model.device
-
-    def scoring() -> list[Collector]:
-        return [Likelihood.of(count, device), Embedding(), Influence.of(directions, count, device)]
-
-    def everything() -> list[Collector]:
-        return [*scoring(), RankSurprisal.of(count, device), GradientNorm.of(count, device)]
-
-    return {
-        "scoring": our_pass(model, modules, traces, scoring),
-        "everything": our_pass(model, modules, traces, everything),
-    }
-
-
-def stock_pass(folder: Path, dtype: torch.dtype, traces: list[Encoded]) -> Pass:
-    """Forward and activation backward of the transformers model as it is."""
-    from transformers import AutoModelForCausalLM
-
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
-    model.requires_grad_(False).eval()
-
-    def rooted(_: nn.Module, __: Any, output: Tensor) -> Tensor:
-        return output.requires_grad_(True)
-
-    model.get_input_embeddings().register_forward_hook(rooted)
-    batches = [[traces[index] for index in indices] for indices in length_sorted(traces, TOKEN_BUDGET)]
-
-    def go() -> None:
-        for batch in batches:
-            ids = [torch.tensor(one.ids) for one in batch]
-            labels = [one.clone() for one in ids]
-            for label, one in zip(labels, batch, strict=True):
-                label[: one.prompt_length] = -100
-            mask = pad_sequence([torch.ones_like(one) for one in ids], batch_first=True)
-            logits = model(
-                input_ids=pad_sequence(ids, batch_first=True), attention_mask=mask, use_cache=False
-            ).logits
-            targets = pad_sequence(labels, batch_first=True, padding_value=-100)[:, 1:].flatten()
-            F.cross_entropy(logits[:, :-1].float().flatten(0, 1), targets, reduction="sum").backward()  # type: ignore[no-untyped-call]
-
-    return go
+from curation.models.linear import linear_modules
+from curation.models.load import load_model
 
 
 def in_turns(passes: dict[str, Pass], repeats: int) -> dict[str, dict[str, Any]]:
@@ -183,13 +68,13 @@ def main() -> None:
     tokens = load_tokens(args.tokens)
     traces = encoded(tokens.traces)
     model = load_model(str(args.model), dtype=args.dtype, device="cpu")
-    passes = {"bare": our_pass(model, [], traces, lambda: [Idle()])}
+    passes = {"bare": bare_pass(model, traces)}
     if not args.only_bare:
         modules = linear_modules(model)
-        passes |= our_passes(model, traces, modules, directions_for(model, modules, tokens))
+        passes |= scoring_passes(model, traces, modules, directions_for(model, modules, tokens))
         passes["stock"] = stock_pass(args.model, model.dtype, traces)
-        in_turns({"bare": our_pass(model, [], traces[:4], lambda: [Idle()])}, 1)  # warm
-    figures = {
+        in_turns({"bare": bare_pass(model, traces[:4])}, 1)  # warm
+    figures: dict[str, Any] = {
         "dtype": str(model.dtype).removeprefix("torch."),
         "traces": len(traces),
         "tokens": sum(len(one) for one in traces),

@@ -39,7 +39,9 @@ def defaults(bench: Bench) -> dict[str, Any]:
         runs[engine] = partial(run_peer, bench, inputs, engine, [])
     outcomes, figures = attempt(runs)
     dtypes = {one.facts["dtype"] for one in outcomes.values()}
-    bare = {dtype: bare_pass(bench, inputs, dtype, ["--only-bare", "--repeats", "1"]) for dtype in sorted(dtypes)}
+    bare = {
+        dtype: bare_pass(bench, inputs, dtype, ["--only-bare", "--repeats", "1"]) for dtype in sorted(dtypes)
+    }
     return {
         "settings": about(bench, inputs),
         "engines": figures,
@@ -76,11 +78,10 @@ def against_itself(bench: Bench) -> dict[str, Any]:
     """What low rank and bfloat16 change, with factors of the same sample."""
     inputs = bench.inputs(bench.sizes.traces, bench.sizes.queries)
     same = [*INFLUENCE_ONLY, "--stability", "1"]
-    exact, low = ["--tolerance", "0"], []
     variants = {
-        "whole, float32": [*same, "--dtype", "float32", *exact],
-        "low rank, float32": [*same, "--dtype", "float32", *low],
-        "low rank, bfloat16": [*same, "--dtype", "bfloat16", *low],
+        "whole, float32": [*same, "--dtype", "float32", "--tolerance", "0"],
+        "low rank, float32": [*same, "--dtype", "float32"],
+        "low rank, bfloat16": [*same, "--dtype", "bfloat16"],
     }
     runs: dict[str, Callable[[], Outcome]] = {
         label: partial(run_ours, bench, inputs, options, label.replace(", ", "-").replace(" ", "-"))

@@ -44,9 +44,13 @@ def read_arguments() -> tuple[Bench, list[str]]:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of every engine")
     parser.add_argument("--traces", type=int, help="another number of traces for the comparisons")
     parser.add_argument("--queries", type=int, help="another number of queries a group")
-    parser.add_argument("--tiny", action="store_true", help="sizes at which figures mean nothing, for a trial")
+    parser.add_argument(
+        "--tiny", action="store_true", help="sizes at which figures mean nothing, for a trial"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the figures")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench-engine", help="folder to work in")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "bench-engine", help="folder to work in"
+    )
     args = parser.parse_args()
     parts = args.only.split(",") if args.only else [one for one in PARTS if not (args.quick and one in LONG)]
     if unknown := sorted(set(parts) - set(PARTS)):

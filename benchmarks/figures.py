@@ -91,7 +91,14 @@ def scaling_tables(found: Found) -> list[Table]:
         ("models", "model", "Larger models"),
     ):
         rows = [[plain(row[label]), *cost(row)] for row in found[key]]
-        header = [label.replace("_", " "), "tokens", "seconds", "CPU seconds", "CPU s a 1,000 tokens", "peak GB"]
+        header = [
+            label.replace("_", " "),
+            "tokens",
+            "seconds",
+            "CPU seconds",
+            "CPU s a 1,000 tokens",
+            "peak GB",
+        ]
         tables.append(Table(title, header, rows))
     if found["line"]:
         tables.insert(1, fixed_table(found["line"]))
@@ -138,7 +145,9 @@ def totals(
             row.append(f"{took['seconds'] / of['median']:.1f} x" if of else "")
         if targets:
             time, memory = targets.get(name, (0, 0))
-            wanted = [reached(ratios[0], time, unit=" x"), reached(ratios[2], memory, unit=" x")] if ratios else []
+            wanted = (
+                [reached(ratios[0], time, unit=" x"), reached(ratios[2], memory, unit=" x")] if ratios else []
+            )
             row += wanted if time and wanted else ["", ""]
         rows.append(row)
     return Table(title, header, rows)

@@ -90,9 +90,8 @@ def measure(command: list[str]) -> Measured:
 def hardware(threads: int) -> dict[str, object]:
     """Facts about the machine that figures depend on; nothing that names it."""
     text = Path("/proc/cpuinfo").read_text()
-    fields = dict(
-        (part.strip() for part in line.split(":", 1)) for line in text.splitlines() if ":" in line
-    )
+    pairs = [line.split(":", 1) for line in text.splitlines() if ":" in line]
+    fields = {name.strip(): value.strip() for name, value in pairs}
     flags = set(fields.get("flags", "").split())
     kinds = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

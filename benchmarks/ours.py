@@ -16,7 +16,9 @@ CURATION = [sys.executable, "-m", "curation.cli"]
 INFLUENCE = "influence/"
 
 
-def run_ours(bench: Bench, inputs: Inputs, options: list[str], label: str, model: Path | None = None) -> Outcome:
+def run_ours(
+    bench: Bench, inputs: Inputs, options: list[str], label: str, model: Path | None = None
+) -> Outcome:
     """Make a project, bring traces and queries in, and score it; only `score` is measured.
 
     Args:

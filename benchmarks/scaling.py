@@ -143,7 +143,7 @@ def measured(bench: Bench, inputs: Inputs, label: str, model: Path | None = None
     outcomes, figures = attempt({label: partial(run_ours, bench, inputs, [], label, model)})
     row: Row = {"tokens": sum(token_counts(inputs))}
     if label not in outcomes:
-        return row | figures[label]
+        return {**row, **figures[label]}
     return row | summary(outcomes[label])
 
 

@@ -26,7 +26,7 @@ def start_form(session: Session) -> None:
             "Model", key="run_model", placeholder="A model folder, or a hub id", persist_state="session"
         )
         dtype = middle.selectbox(
-            "Precision", ["float32", "bfloat16"], key="run_dtype", persist_state="session"
+            "Precision", ["auto", "float32", "bfloat16"], key="run_dtype", persist_state="session"
         )
         device = right.selectbox("Device", ["auto", "cpu", "cuda"], key="run_device", persist_state="session")
         adapter = left.text_input(
@@ -150,6 +150,10 @@ def _sentences(run: Run) -> list[str]:
     if stable:
         parts = ", ".join(f"{escape(str(group))} {value:.2f}" for group, value in stable.items())
         said.append(f"Stability of ranks between two halves of the factor sample (1 is perfect): {parts}.")
+    lost = run.parameters.get("low_rank_error")
+    if isinstance(lost, dict) and any(lost.values()):
+        parts = ", ".join(f"{escape(str(group))} {percent(float(value))}" for group, value in lost.items())
+        said.append(f"What the low rank of the queries leaves out, as predicted by the curvature: {parts}.")
     return said
 
 

@@ -101,14 +101,7 @@ def fused_pass(
         sampled_labels: (M,) uniform numbers; labels are drawn from the model with them, in place of the targets.
     """
     backward = any(one.goes_backward() for one in collectors)
-    with ExitStack() as stack:
-        stack.enter_context(torch.set_grad_enabled(backward))
-        if backward:
-            stack.enter_context(_rooted_at_embedding(model.module))
-            for module in modules:
-                stack.enter_context(_watched(module, batch, collectors))
-        positions = stack.enter_context(attention(model.module, batch))
-        hidden = last_hidden(model.module, batch.ids, positions)[0]
+    hidden = hidden_states(model, batch, collectors, modules, backward=backward)
     losses = token_losses(
         model.module,
         hidden.detach()[batch.loss_places],
@@ -124,6 +117,28 @@ def fused_pass(
         for collector in collectors:
             collector.forward(seen)
     return seen
+
+
+def hidden_states(
+    model: LanguageModel,
+    batch: TokenBatch,
+    collectors: Sequence[Collector],
+    modules: Sequence[LinearModule],
+    *,
+    backward: bool,
+) -> Tensor:
+    """(N, H) what the output head reads, with the graph for a backward pass that the collectors will see.
+
+    The graph is rooted at the embedding's output, so that no weight gradient is ever made.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.set_grad_enabled(backward))
+        if backward:
+            stack.enter_context(_rooted_at_embedding(model.module))
+            for module in modules:
+                stack.enter_context(_watched(module, batch, collectors))
+        positions = stack.enter_context(attention(model.module, batch))
+        return last_hidden(model.module, batch.ids, positions)[0]
 
 
 def batches_of(model: LanguageModel, encoded: Sequence[Encoded], token_budget: int) -> Iterator[TokenBatch]:

@@ -83,12 +83,21 @@ def _run(module: nn.Module, ids: Tensor, hidden: Tensor | None = None) -> tuple[
     return seen[0], logits
 
 
+def logits_of(module: nn.Module, hidden: Tensor) -> Tensor:
+    """(N, H) hidden states -> (N, V) logits in float32 or better, through the model's own code where it is needed."""
+    if head_is_plain(module):
+        head: Any = module.get_output_embeddings()  # type: ignore[operator]
+        return _at_least_float32(head(hidden))
+    one = torch.zeros(1, 1, dtype=torch.long, device=hidden.device)
+    return _at_least_float32(_run(module, one, hidden.unsqueeze(0))[1].squeeze(0))
+
+
 def _plain_chunk(
     module: nn.Module, hidden: Tensor, targets: Tensor, uniform: Tensor | None, slopes: bool
 ) -> Losses:
     head: Any = module.get_output_embeddings()  # type: ignore[operator]
     with torch.no_grad():
-        logits = _at_least_float32(head(hidden))
+        logits = logits_of(module, hidden)
         targets = targets if uniform is None else draw(logits, uniform)
         chosen = logits.gather(1, targets.unsqueeze(1))
         rank = (logits > chosen).sum(1) + 1
@@ -107,8 +116,7 @@ def _any_chunk(
     """The same through the model's own code, which may do more to the logits than the head does."""
     with torch.set_grad_enabled(slopes):
         hidden = hidden.requires_grad_(slopes)
-        one = torch.zeros(1, 1, dtype=torch.long, device=hidden.device)
-        logits = _at_least_float32(_run(module, one, hidden.unsqueeze(0))[1].squeeze(0))
+        logits = logits_of(module, hidden)
         targets = targets if uniform is None else draw(logits.detach(), uniform)
         nll = nn.functional.cross_entropy(logits, targets, reduction="none")
         rank = (logits > logits.gather(1, targets.unsqueeze(1))).sum(1) + 1

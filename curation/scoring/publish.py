@@ -133,9 +133,11 @@ def _parameters(work: Work, key: str, directions: Directions | None) -> dict[str
     }
 
 
-def _ranks(directions: Directions) -> dict[str, list[int]]:
-    """Directions of gradients and of inputs that each layer's space has."""
-    return {name: [one.u.shape[1], one.v.shape[1]] for name, one in directions.spaces.items()}
+def _ranks(directions: Directions) -> dict[str, float]:
+    """How many directions of gradients and of inputs a layer's space has, in the mean."""
+    spaces = list(directions.spaces.values())
+    sides = {"gradients": [one.u.shape[1] for one in spaces], "inputs": [one.v.shape[1] for one in spaces]}
+    return {side: round(sum(widths) / max(1, len(widths)), 1) for side, widths in sides.items()}
 
 
 def _stability(job: Job) -> dict[str, float | None]:

@@ -179,25 +179,30 @@ def factors_of(work: Work, job: Job, reporter: Reporter) -> FactorCache:
     cache = factor_cache(work, groups, ids)
     if cache.complete:
         return cache
-    chosen = read_slice(
-        work.catalogue,
-        work.model,
-        ids,
-        template=work.catalogue.project.template,
-        max_tokens=request.max_tokens,
-        ordered=True,
-    )
-    if not chosen.encoded:
-        raise ScoringError(f"No trace can be scored with {work.model.name}: {chosen.unscored[0][1]}.")
+    chosen = _read_sample(work, ids)
     cache.fit(
         work.model,
         groups,
-        chosen.encoded,
+        chosen,
         token_budget=job.room.token_budget,
         fit=fit,
         reporter=reporter,
     )
     return cache
+
+
+def _read_sample(work: Work, ids: list[str]) -> list[Encoded]:
+    chosen = read_slice(
+        work.catalogue,
+        work.model,
+        ids,
+        template=work.catalogue.project.template,
+        max_tokens=work.request.max_tokens,
+        ordered=True,
+    )
+    if not chosen.encoded:
+        raise ScoringError(f"No trace can be scored with {work.model.name}: {chosen.unscored[0][1]}.")
+    return chosen.encoded
 
 
 def directions_of(work: Work, job: Job, reporter: Reporter) -> tuple[Directions | None, Embedding]:
@@ -212,16 +217,27 @@ def directions_of(work: Work, job: Job, reporter: Reporter) -> tuple[Directions 
         return (Directions.load(path, work.model.device) if work.influence else None), embedding
     directions = None
     if work.influence:
-        request = work.request
+        request, layers = work.request, work.layer_groups(job.room.layer_bytes)
+        astra = request.solver == "astra"
+        if astra and len(layers) > 1:
+            raise ScoringError(
+                "The astra solver needs the gradients of all layers at once, which do not fit into memory; "
+                "use --solver ekfac, fewer layers by --modules, or a machine with more."
+            )
         cache = factors_of(work, job, reporter)
         ids = [query.query_id for query in queries.queries]
         groups = [query.group for query in queries.queries]
         directions = build_directions(
             work.model,
-            work.layer_groups(job.room.layer_bytes),
+            layers,
             cache,
             Asked(queries.encoded, ids, groups, singly="influence-rank" in work.scores),
-            Low(request.tolerance, request.rank, request.damping),
+            Low(
+                request.tolerance,
+                request.rank,
+                request.damping,
+                _read_sample(work, sample_of(work)) if astra else (),
+            ),
             token_budget=job.room.token_budget,
             reporter=reporter,
             also=[embedding],

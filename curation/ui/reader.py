@@ -94,6 +94,9 @@ def _response(session: Session, trace: Reading) -> None:
             f"A long response: {whole(trace.length)} characters in {trace.parts} parts, raw and complete."
         )
         st.number_input("Part", 1, trace.parts, key="reader_part")
+    if session.run and steps and not any(one.startswith("influence/") for one in steps):
+        if asked := str(session.run.parameters.get("steps", "none")):
+            st.caption(_not_split(asked))
     split = steps.get(name) or [StepValue(a, b, None) for a, b in _plain_steps(trace)]
     if show == BESIDE:
         left, right = st.columns(2)
@@ -107,6 +110,16 @@ def _response(session: Session, trace: Reading) -> None:
             st.markdown(rendered(trace.response))
     if name and show != RENDERED:
         st.caption(_legend(name, rounded=bool(session.run and session.run.dtype == "bfloat16")))
+
+
+def _not_split(asked: str) -> str:
+    """Why a trace has no influence by step."""
+    if asked == "none":
+        return "Influence was not split over steps in this run; `curation score --steps all` does it."
+    return (
+        f"Influence was split over the steps of the {escape(asked)} most and least helpful traces of each group, and this "
+        "is none of them; `curation score --steps all` does all."
+    )
 
 
 def _plain_steps(trace: Reading) -> list[tuple[int, int]]:

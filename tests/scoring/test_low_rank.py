@@ -15,8 +15,10 @@ from curation.models.load import LanguageModel
 from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.influence.build import Asked, Low, build_directions
 from curation.scoring.influence.cache import FactorCache
-from curation.scoring.influence.directions import Directions, Influence
+from curation.scoring.influence.directions import Directions, Influence, group_weights
 from curation.scoring.influence.fit import Fit
+from curation.scoring.influence.gauss_newton import gauss_newton_product
+from curation.scoring.influence.queries import GroupSums
 from curation.scoring.influence.space import ranks_for, separable
 from curation.scoring.influence.steps import influence_by_token
 from curation.scoring.progress import Reporter
@@ -160,3 +162,23 @@ def test_directions_come_back_from_disk_as_they_were(
     assert (read.groups, read.query_ids, read.lost) == (made.groups, made.query_ids, made.lost)
     assert torch.equal(scores(model, read), scores(model, made))
     np.testing.assert_array_equal(read.norms, made.norms)
+
+
+def test_refined_groups_follow_the_dense_solution(model: LanguageModel, factors: FactorCache) -> None:
+    """With --solver astra, a trace's score is its gradient along the solution of (G + D) q = b."""
+    plain = directions(model, factors, Low(0), singly=False)
+    refined = directions(model, factors, Low(0, sample=TRACES), singly=False)
+    modules = linear_modules(model)
+    asked = GroupSums(group_weights(GROUPS, ["right", "wrong"]).double())
+    for batch in batches_of(model, QUERIES, 100):
+        fused_pass(model, batch, [asked], modules)
+    damped = {m.name: 0.1 * factors.load(m).eigenvalues.mean() for m in modules}
+
+    def residual(of: Directions) -> Tensor:
+        q = {m.name: of.dense(m.name)[:2] for m in modules}
+        product = gauss_newton_product(model, modules, q, TRACES, token_budget=200)
+        missing = [product[name] + damped[name] * q[name] - asked.raw[name] for name in q]
+        return sum(one.square().sum((1, 2)) for one in missing)  # type: ignore[return-value]
+
+    assert (residual(refined) < residual(plain)).all()
+    assert not torch.allclose(scores(model, refined)[:, 0], scores(model, plain)[:, 0], rtol=1e-3)

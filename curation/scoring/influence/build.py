@@ -14,6 +14,7 @@ from curation.scoring.influence.cache import FactorCache
 from curation.scoring.influence.directions import Directions, group_weights
 from curation.scoring.influence.factors import Factors
 from curation.scoring.influence.queries import MOST, PROBES, Cores, GroupSums, Span, probe
+from curation.scoring.influence.solver import Refinement, refine
 from curation.scoring.influence.space import (
     Space,
     Whitening,
@@ -36,11 +37,13 @@ class Low:
             the groups; 0 keeps everything.
         rank: The most directions that a side of a layer gets.
         damping: lambda in units of each layer's mean eigenvalue.
+        sample: Traces whose Gauss-Newton matrix the groups' directions are refined on (`solver.refine`); none: EK-FAC.
     """
 
     tolerance: float = 0.1
     rank: int = 128
     damping: float = 0.1
+    sample: Sequence[Encoded] = ()
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,20 @@ def _of_layers(
 
     sums, span = within_memory(collect, token_budget)
     reporter.finish()
-    return _preconditioned(modules, cache, sums.raw, span, low, model.dtype, reporter)
+    raw = sums.raw
+    if low.sample:
+        raw, _ = refine(
+            model,
+            modules,
+            raw,
+            cache.load,
+            low.sample,
+            damping=low.damping,
+            settings=Refinement(),
+            token_budget=token_budget,
+            reporter=reporter,
+        )
+    return _preconditioned(modules, cache, raw, span, low, model.dtype, reporter)
 
 
 def _preconditioned(
@@ -172,7 +188,10 @@ def _preconditioned(
     dtype: torch.dtype,
     reporter: Reporter,
 ) -> _Found:
-    """(G + lambda)^-1 V = Q_S [(Q_S' V Q_A) / (Lambda + lambda)] Q_A', kept in spaces of low rank."""
+    """(G + lambda)^-1 V = Q_S [(Q_S' V Q_A) / (Lambda + lambda)] Q_A', kept in spaces of low rank.
+
+    Gradients that the solver has preconditioned already are only whitened.
+    """
     reporter.start("directions", 2 * len(modules))
     energy = torch.zeros(len(next(iter(raw.values()))), dtype=torch.float64)
     whitened: dict[str, Tensor] = {}
@@ -182,7 +201,7 @@ def _preconditioned(
         gradients = raw.pop(module.name, None)
         white = whitening(factors.eigenvalues, low.damping)
         if white is not None and gradients is not None:
-            t = factors.rotate(gradients).mul_(white.gain / white.weight)
+            t = factors.rotate(gradients).mul_(white.weight if low.sample else white.gain / white.weight)
             whitened[module.name] = t
             energy += t.square().sum((1, 2)).double().cpu()
             if span.lefts:

@@ -1,7 +1,8 @@
 """What learning each token does: influence split by loss token (METHODS 2, "Which step?")."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -33,38 +34,55 @@ def influence_by_token(
     Returns:
         (M, K) float64.
     """
+    k = len(directions.groups)
+
+    def along(name: str) -> Move:
+        space, core = directions.spaces[name], directions.cores[name][:k].to(model.dtype)
+        u, v = space.u.to(model.dtype), space.v.to(model.dtype)
+        return lambda a, amounts: ((a @ v) @ torch.einsum("k,ksa->as", amounts, core)) @ u.T
+
+    moves = [(module, along(module.name)) for module in modules if module.name in directions.spaces]
+    velocity, hidden = hidden_velocity(model, moves, k, batch)
+    slope = token_losses(model.module, hidden, batch.targets, slopes=True).slope
+    assert slope is not None
+    return torch.einsum("mhk,mh->mk", velocity.double(), slope.double())
+
+
+# What (N, d_in) inputs and (K,) amounts of K directions add to a layer's (N, d_out) output.
+Move = Callable[[Tensor, Tensor], Tensor]
+
+
+@torch.no_grad()
+def hidden_velocity(
+    model: LanguageModel, moves: Sequence[tuple[LinearModule, Move]], count: int, batch: TokenBatch
+) -> tuple[Tensor, Tensor]:
+    """How fast the last hidden states move as the layers' weights begin to move in K directions, all at once.
+
+    Args:
+        model: The model.
+        moves: Layers and what their directions add; linear in the amounts.
+        count: K.
+        batch: M completion tokens.
+
+    Returns:
+        (M, H, K) velocities and (M, H) hidden states from which the completion tokens are predicted.
+    """
 
     def moved(amounts: Tensor) -> tuple[Tensor, Tensor]:
         with ExitStack() as stack:
-            for module in modules:
-                if module.name in directions.spaces:
-                    stack.enter_context(_moved(module, directions, amounts))
+            for module, move in moves:
+                # As the amounts are zero, the input's own velocity does not matter to what is added.
+                hook = partial(_add, move, amounts)
+                stack.enter_context(module.module.register_forward_hook(hook))
             positions = stack.enter_context(attention(model.module, batch, dual=True))
             hidden = last_hidden(model.module, batch.ids, positions)[0, batch.loss_places]
         return hidden, hidden
 
-    with torch.no_grad():
-        amounts = torch.zeros(len(directions.groups), dtype=model.dtype, device=model.device)
-        velocity, hidden = jacfwd(moved, has_aux=True)(amounts)
-        slope = token_losses(model.module, hidden, batch.targets, slopes=True).slope
-        assert slope is not None
-        return torch.einsum("mhk,mh->mk", velocity.double(), slope.double())
+    velocity, hidden = jacfwd(moved, has_aux=True)(
+        torch.zeros(count, dtype=model.dtype, device=model.device)
+    )
+    return velocity, hidden
 
 
-@contextmanager
-def _moved(module: LinearModule, directions: Directions, amounts: Tensor) -> Iterator[None]:
-    """Add sum_k amount_k u core_k v' a to a layer's output."""
-    space = directions.spaces[module.name]
-    cores = directions.cores[module.name][: len(amounts)].to(amounts.dtype)
-    u, v = space.u.to(amounts.dtype), space.v.to(amounts.dtype)
-
-    def on_forward(_: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        core = torch.einsum("k,ksa->sa", amounts, cores)
-        return output + ((args[0] @ v) @ core.T) @ u.T
-
-    handle = module.module.register_forward_hook(on_forward)
-    try:
-        yield
-    finally:
-        handle.remove()
-
+def _add(move: Move, amounts: Tensor, _: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    return output + move(args[0].detach(), amounts)
