@@ -10,7 +10,12 @@ DATA  ?= openai/gsm8k:main
 REAL  ?= real-project
 REAL_FLAGS ?=
 
+# `make bench-engine`: a model folder and a folder with GSM8K; PARTS names some of its parts.
+PARTS ?=
+PEERS  = $(VENV)-peers
+
 .PHONY: install demo test check format lint types unit browser browser-test duckdb-1.5-test real clean
+.PHONY: peers peers-test bench-engine bench-engine-quick bench-tables
 
 install: $(VENV)/installed
 
@@ -24,7 +29,7 @@ demo: install
 	$(RUN) -m curation.cli demo demo-project --app --port $(PORT)
 
 test: install
-	$(RUN) -m pytest -m "not browser"
+	$(RUN) -m pytest -m "not browser and not peers"
 
 check: install format lint types test
 
@@ -50,10 +55,33 @@ duckdb-1.5-test: install
 	  > "$$(echo $(VENV)-duckdb15/lib/python*/site-packages)/first.pth"
 	$(VENV)-duckdb15/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-installed "duckdb>=1.5,<1.6"
 	$(VENV)-duckdb15/bin/python -c "import duckdb; assert duckdb.__version__.startswith('1.5'), duckdb.__version__"
-	$(VENV)-duckdb15/bin/python -m pytest -m "not browser" tests/store tests/selection tests/export tests/scoring
+	$(VENV)-duckdb15/bin/python -m pytest -m "not browser and not peers" tests/store tests/selection tests/export tests/scoring
 
 real: install
 	MODEL="$(MODEL)" DATA="$(DATA)" PROJECT="$(REAL)" PYTHON="$(RUN)" FLAGS="$(REAL_FLAGS)" bash benchmarks/real.sh
 
+# The engines that ours is compared with, in an environment of their own over the first, without what they want of CUDA.
+peers: $(PEERS)/installed
+
+$(PEERS)/installed: $(VENV)/installed benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	echo "$$(realpath $(VENV))/lib/$$($(RUN) -c 'import sys; print(f"python{sys.version_info.major}.{sys.version_info.minor}")')/site-packages" \
+	  > "$$(echo $(PEERS)/lib/python*/site-packages)/first.pth"
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers/requirements.txt
+	touch $@
+
+peers-test: peers
+	$(RUN) -m pytest -m peers
+
+bench-engine: peers
+	$(RUN) -m benchmarks.engine --model "$(MODEL)" --data "$(DATA)" --peers $(PEERS)/bin/python $(if $(PARTS),--only $(PARTS))
+	$(RUN) -m benchmarks.tables
+
+bench-engine-quick: peers
+	$(RUN) -m benchmarks.engine --quick --model "$(MODEL)" --data "$(DATA)" --peers $(PEERS)/bin/python $(if $(PARTS),--only $(PARTS))
+
+bench-tables: install
+	$(RUN) -m benchmarks.tables
+
 clean:
-	rm -rf $(VENV) $(VENV)-duckdb15 demo-project real-project build *.egg-info
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-duckdb15 demo-project real-project build *.egg-info

@@ -28,7 +28,7 @@ from curation.models.load import load_model
 
 
 def in_turns(passes: dict[str, Pass], repeats: int) -> dict[str, dict[str, Any]]:
-    """Run A B C A B C ...; medians, and each repeat's ratio to the bare pass of the same turn."""
+    """Run A B C A B C ...; medians, their ratios to the bare pass's, and the ratios turn by turn."""
     seconds: dict[str, list[float]] = {name: [] for name in passes}
     cpu: dict[str, list[float]] = {name: [] for name in passes}
     for _ in range(repeats):
@@ -43,6 +43,7 @@ def in_turns(passes: dict[str, Pass], repeats: int) -> dict[str, dict[str, Any]]
             "median": statistics.median(seconds[name]),
             "cpu_median": statistics.median(cpu[name]),
             "ratio": ratio(seconds[name], seconds["bare"]),
+            "ratios": [one / bare for one, bare in zip(seconds[name], seconds["bare"], strict=True)],
             "cpu_ratio": ratio(cpu[name], cpu["bare"]),
         }
         for name in passes

@@ -1,5 +1,6 @@
 """What all parts of the benchmark share: paths, sizes, how a run is shown, where its figures go."""
 
+import argparse
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import Inputs, write_inputs
-from benchmarks.measure import BenchError, hardware, now, versions
+from benchmarks.measure import ROOT, BenchError, hardware, now, versions
 from benchmarks.outcome import Outcome
+
+PLACES = {"--model": "MODEL", "--data": "DATA", "--peers": "PYTHON", "--work": "WORK", "--out": "OUT"}
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,16 @@ class Bench:
 
     def shown(self, command: list[str]) -> str:
         """A command without this machine's paths."""
-        names = {str(self.model): "MODEL", str(self.data): "DATA", str(self.work): "WORK"}
-        words = ["python", *command[1:]]
-        for path, name in sorted(names.items(), key=lambda item: -len(item[0])):
-            words = [word.replace(path, name) for word in words]
-        return " ".join(words)
+        return self.hidden(" ".join(["python", *command[1:]]))
+
+    def hidden(self, text: str) -> str:
+        """A text with placeholders for this machine's paths, the longest first."""
+        names = {self.model: "MODEL", self.data: "DATA", self.work: "WORK", self.out: "OUT", ROOT: "."}
+        if self.peers:
+            names[self.peers] = "PYTHON"
+        for path, name in sorted(names.items(), key=lambda item: -len(str(item[0]))):
+            text = text.replace(str(path), name)
+        return text
 
     def write(self, part: str, figures: dict[str, Any]) -> dict[str, Any]:
         """Write a part's figures, with what they were measured on.
@@ -85,20 +93,30 @@ class Bench:
         Returns:
             All that was written.
         """
-        flag = " --quick" if self.quick else ""
         about = {
             "part": part,
             "quick": self.quick,
             "date": now(),
-            "command": f"python -m benchmarks.engine --model MODEL --data DATA --peers PYTHON --only {part}{flag}",
+            "command": f"python -m benchmarks.engine {called()} --only {part}",
             "hardware": hardware(self.threads),
             "versions": versions(),
             "model": self.model.name,
         }
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / f"engine-{part}{'-quick' if self.quick else ''}.json"
-        path.write_text(json.dumps(about | figures, indent=2) + "\n")
+        path.write_text(self.hidden(json.dumps(about | figures, indent=2)) + "\n")
         return about | figures
+
+
+def called() -> str:
+    """The options that this benchmark was called with, with placeholders for paths, without --only."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    for name in PLACES:
+        parser.add_argument(name)
+    parser.add_argument("--only")
+    given, rest = parser.parse_known_args()
+    words = [f"{name} {word}" for name, word in PLACES.items() if getattr(given, name.removeprefix("--"))]
+    return " ".join([*words, *rest])
 
 
 def token_counts(inputs: Inputs) -> list[int]:

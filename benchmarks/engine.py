@@ -8,6 +8,7 @@ Each part writes `benchmarks/results/engine-PART.json` as soon as it is done, so
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,9 @@ LONG = ("matched", "scaling")
 
 def read_arguments() -> tuple[Bench, list[str]]:
     """The call, and the names of its parts."""
-    parser = argparse.ArgumentParser(description="Ours, kronfluence and bergson on the same input")
+    parser = argparse.ArgumentParser(
+        description="Ours, kronfluence and bergson on the same input", allow_abbrev=False
+    )
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--data", type=Path, required=True, help="folder of GSM8K")
     parser.add_argument("--peers", type=Path, help="python of the environment with the other engines")
@@ -55,6 +58,8 @@ def read_arguments() -> tuple[Bench, list[str]]:
     parts = args.only.split(",") if args.only else [one for one in PARTS if not (args.quick and one in LONG)]
     if unknown := sorted(set(parts) - set(PARTS)):
         parser.error(f"there is no part {', '.join(unknown)}; choose from {', '.join(PARTS)}")
+    if args.tiny and args.out == RESULTS:
+        parser.error("--tiny needs --out, so that its figures are not taken for results")
     sizes = QUICK if args.quick else Sizes()
     if args.tiny:
         sizes = Sizes(6, 2, (4, 6, 8), 4, (1, 2, 3), 4, 2)
@@ -77,7 +82,7 @@ def read_arguments() -> tuple[Bench, list[str]]:
 def main() -> None:
     """Run the parts, write and print their figures."""
     bench, parts = read_arguments()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     for part in parts:
         console.print(f"[bold]{part}[/bold] ...")
         found = bench.write(part, PARTS[part](bench))

@@ -113,12 +113,16 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    head = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if head.returncode == 0:
-        found["commit"] = head.stdout.strip()
+    if head := git("rev-parse", "--short", "HEAD"):
+        found["commit"] = head + (" with changes" if git("status", "--porcelain", "--", "curation") else "")
     return found
+
+
+def git(*arguments: str) -> str:
+    """What a git command that changes nothing says; "" without a repository."""
+    command = ["git", "--no-optional-locks", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def now() -> str:

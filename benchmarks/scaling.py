@@ -16,7 +16,7 @@ from benchmarks.outcome import Outcome
 # Stages whose work grows with the pool for ever; the factors' sample stops growing at --factor-traces.
 OF_THE_POOL = ("scoring", "steps", "publishing")
 # Layers and widths of the smaller models, as shares of the model's own.
-SHARES = {"half the layers": (0.5, 1.0), "half the layers, two thirds of the width": (0.5, 2 / 3)}
+SHARES = {"half the layers, two thirds of the width": (0.5, 2 / 3), "half the layers": (0.5, 1.0)}
 
 Row = dict[str, Any]
 

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import RESULTS, TABLES, Table
+from benchmarks.columns import Table
+from benchmarks.figures import RESULTS, TABLES
 from benchmarks.measure import ROOT
 
 INTRODUCTION = """\

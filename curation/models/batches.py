@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,12 +63,12 @@ class TokenBatch:
         """The same batch on a device; copied from pinned memory, so that nothing waits for it."""
         if device.type == "cpu":
             return self
-        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        tensors: dict[str, Any] = {
+            name: value for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
         if device.type == "cuda":
             tensors = {name: value.pin_memory() for name, value in tensors.items()}
-        return replace(
-            self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()}
-        )
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})
 
     def rows(self, values: Tensor) -> Tensor:
         """(N, d) values of tokens -> (B, T, d) by sequence, zero where a sequence has ended."""
@@ -82,7 +83,7 @@ class TokenBatch:
 
     def split_by_row(self, values: Tensor) -> dict[int, Tensor]:
         """(M, ...) values of completion tokens -> index of each sequence -> its own (C, ...)."""
-        return dict(zip(self.order, torch.split(values, self.completions), strict=True))
+        return dict(zip(self.order, torch.split(values, list(self.completions)), strict=True))
 
 
 def length_sorted(encoded: Sequence[Encoded], token_budget: int, *, alone: bool = False) -> list[list[int]]:

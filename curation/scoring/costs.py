@@ -57,6 +57,34 @@ class Task:
     traces: int
     fitted: bool
 
+    @property
+    def sides(self) -> int:
+        """Width of all layers' inputs and outputs."""
+        return sum(m.d_in + m.d_out for m in self.modules)
+
+    @property
+    def spaces(self) -> int:
+        """Numbers in the projections of all layers."""
+        return sum(self._rank(m.d_in) * m.d_in + self._rank(m.d_out) * m.d_out for m in self.modules)
+
+    @property
+    def cores(self) -> int:
+        """Numbers in one direction."""
+        return sum(self._rank(m.d_in) * self._rank(m.d_out) for m in self.modules)
+
+    @property
+    def directions(self) -> int:
+        """Groups, by all and by either half of the factors, and single queries."""
+        return 3 * self.query_groups + self.singles
+
+    @property
+    def held(self) -> int:
+        """Bytes of spaces and directions."""
+        return self.spaces * self.item + self.directions * self.cores * SINGLE
+
+    def _rank(self, width: int) -> int:
+        return min(self.rank or width, width)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -89,7 +117,7 @@ def influence_stages(task: Task) -> list[Stage]:
     fit_bytes = [sum(fitting_bytes(m, task.item, task.block) for m in group) for group in task.groups]
     squares = sum(width * min(width, task.block or width) for m in task.modules for width in _widths(m))
     size = sum(m.size for m in task.modules)
-    k, sides = task.query_groups, sum(m.d_in + m.d_out for m in task.modules)
+    k, sides = task.query_groups, task.sides
     stored = (squares + 2 * size) * task.item
     stages = []
     if not task.fitted:
@@ -120,18 +148,15 @@ def influence_stages(task: Task) -> list[Stage]:
             ),
         ]
     gradients = [
-        sum((k * m.size * SINGLE) + PROBES * (m.d_in + m.d_out) * SINGLE for m in group) for group in task.groups
+        sum((k * m.size * SINGLE) + PROBES * (m.d_in + m.d_out) * SINGLE for m in group)
+        for group in task.groups
     ]
-    rank = task.rank or max(max(m.d_in, m.d_out) for m in task.modules)
-    spaces = sum(
-        min(rank, m.d_in) * m.d_in + min(rank, m.d_out) * m.d_out for m in task.modules
-    ) * task.item
-    cores = sum(min(rank, m.d_in) * min(rank, m.d_out) for m in task.modules)
-    held = spaces + (3 * k + task.singles) * cores * SINGLE
     rotating = sum(k * m.size * (m.d_in + m.d_out) for m in task.modules)
     looking = sum(PROBES * width**2 for m in task.modules for width in (m.d_in, m.d_out))
     finding = sum(
-        (ITERATIONS + 1) * (min(rank, width) + SPARE) * width**2 for m in task.modules for width in (m.d_in, m.d_out)
+        (ITERATIONS + 1) * (min(task.rank, width) + SPARE) * width**2
+        for m in task.modules
+        for width in (m.d_in, m.d_out)
     )
     probes = 2 * min(MOST, max(1, PROBES // max(1, task.singles))) * sides if task.singles else 0
     stages.append(
@@ -145,8 +170,8 @@ def influence_stages(task: Task) -> list[Stage]:
     stages.append(
         Stage(
             "directions",
-            single=2 * rotating + 2 * looking + finding + 3 * k * rank * 2 * size,
-            memory=max(gradients) + held + (TERMS - 1) * spaces,
+            single=2 * rotating + 2 * looking + finding + 6 * k * task.rank * size,
+            memory=max(gradients) + task.held + TERMS * task.spaces * task.item,
         )
     )
     if task.singles:
@@ -154,8 +179,8 @@ def influence_stages(task: Task) -> list[Stage]:
             Stage(
                 "single queries",
                 rounds * task.query_tokens,
-                half=task.query_tokens * TERMS * min(rank, sides) * sides,
-                memory=(1 + TERMS) * spaces + (3 * k + task.singles) * cores * SINGLE + activations,
+                half=task.query_tokens * TERMS * task.spaces,
+                memory=task.held + TERMS * task.spaces * task.item + activations,
             )
         )
     return stages
@@ -163,23 +188,22 @@ def influence_stages(task: Task) -> list[Stage]:
 
 def pool_stages(task: Task, *, gradients: bool, influence: bool) -> list[Stage]:
     """The pass over the pool and, for some traces, over their steps."""
-    k, sides = task.query_groups, sum(m.d_in + m.d_out for m in task.modules)
-    half, held = 0.0, 0
+    k = task.query_groups
+    half = single = 0.0
+    held = 0
     if gradients:
         ghost = sum(min(task.length * (m.d_in + m.d_out), m.size) for m in task.modules)
         half += task.trace_tokens * ghost
     if influence:
-        rank = task.rank or max(max(m.d_in, m.d_out) for m in task.modules)
-        cores = sum(min(rank, m.d_in) * min(rank, m.d_out) for m in task.modules)
-        directions = 3 * k + task.singles
-        half += task.trace_tokens * (rank * sides + cores)
-        held = rank * sides * task.item + directions * cores * SINGLE
+        half += task.trace_tokens * (task.spaces + task.cores)
+        single += task.traces * task.directions * task.cores
+        held = task.held
     stages = [
         Stage(
             "scoring",
             task.trace_tokens * (1.0 if gradients else 0.5),
             half=half,
-            single=task.traces * (3 * k + task.singles) * cores if influence else 0.0,
+            single=single,
             memory=held + task.budget * task.kept,
             disk=task.traces * task.vectors,
         )
@@ -190,7 +214,7 @@ def pool_stages(task: Task, *, gradients: bool, influence: bool) -> list[Stage]:
             Stage(
                 "steps",
                 task.step_tokens * (1 + k) / 2,
-                half=task.step_tokens * k * rank * sides,
+                half=task.step_tokens * k * task.spaces,
                 memory=held + task.budget * task.kept * (1 + k) // 2,
             )
         )

@@ -40,10 +40,12 @@ class GradientNorm(Collector):
         """Add one module's squares."""
         assert kept is not None
         if _ghost(batch.longest, module):
-            parts = (kept * _products(batch, g)).split([length**2 for length in batch.lengths])
+            parts = torch.split(kept * _products(batch, g), [length**2 for length in batch.lengths])
         else:
             parts = tuple((g[start:end].T @ kept[start:end]).square_() for start, end in batch.spans)
-        squares = torch.stack([part.sum(dtype=torch.promote_types(part.dtype, torch.float32)) for part in parts])
+        squares = torch.stack(
+            [part.sum(dtype=torch.promote_types(part.dtype, torch.float32)) for part in parts]
+        )
         self.squares.index_add_(0, batch.indices, squares.double().clamp(min=0))
 
     @property

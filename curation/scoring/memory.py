@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 import torch
 
 from curation.errors import ScoringError
@@ -54,8 +55,6 @@ def available(device: torch.device) -> int:
 
 
 def _free_of_system() -> int:
-    import psutil
-
     return int(psutil.virtual_memory().available)
 
 
@@ -73,6 +72,4 @@ def resident(device: torch.device) -> int:
     """Bytes that this process holds on a device now."""
     if device.type == "cuda":
         return int(torch.cuda.memory_allocated(device))
-    import psutil
-
     return int(psutil.Process().memory_info().rss)

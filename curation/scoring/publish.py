@@ -113,7 +113,9 @@ def _load_queries(connection: Connection, queries: QuerySet, embedding: Embeddin
     groups = pa.array([query.group for query in queries.queries], pa.string())
     connection.execute('CREATE TABLE _queries (query_id VARCHAR, "group" VARCHAR)')
     load(connection, "_queries", pa.table({"query_id": ids, "group": groups}))
-    vectors = [embedding.vectors[i].cpu().numpy() for i in range(len(queries.queries)) if i in embedding.vectors]
+    vectors = [
+        embedding.vectors[i].cpu().numpy() for i in range(len(queries.queries)) if i in embedding.vectors
+    ]
     if vectors:
         column = pa.array(vectors, pa.list_(pa.float32()))
         load(connection, "query_vectors", pa.table({"query_id": ids, "group": groups, "vector": column}))

@@ -74,7 +74,9 @@ def score_slice(
         single = scores[:, 3 * len(groups) :]
         columns |= _variants(directions, of_groups, tokens, norm.norm.cpu())
         for half, values in enumerate(of_halves):
-            halves |= {f"{half}/{group}": column for group, column in zip(groups, values.unbind(1), strict=True)}
+            halves |= {
+                f"{half}/{group}": column for group, column in zip(groups, values.unbind(1), strict=True)
+            }
     by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
     return {
         "scores": _long(part.trace_ids, columns),
@@ -117,9 +119,7 @@ def _query_table(trace_ids: list[str], query_ids: list[str], values: Tensor) -> 
     """Influence of each trace on single queries: (P, V) values."""
     return pa.table(
         {
-            "trace_id": pa.array(
-                np.repeat(np.array(trace_ids, dtype=object), len(query_ids)), pa.string()
-            ),
+            "trace_id": pa.array(np.repeat(np.array(trace_ids, dtype=object), len(query_ids)), pa.string()),
             "query_id": pa.array(query_ids * len(trace_ids), pa.string()),
             "value": pa.array(values.numpy().ravel().astype(np.float64), pa.float64()),
         }

@@ -57,12 +57,12 @@ def measure_speeds(
         if not some or sum(map(len, some)) + len(one) <= TRIED_TOKENS:
             some.append(one)
     collectors = [_Backward() if modules else Collector()]
-    (batch,) = batches_of(model, some, 2**31) if _packs(model) else [next(batches_of(model, some[:1], 1))]
+    batch = next(batches_of(model, some, 2**31))
     token = _time(lambda: fused_pass(model, batch, collectors, modules), model.device) / batch.tokens
     if not modules:
         return Speeds(2 * token, 0.0, 0.0, 0.0)
     widest = max(modules, key=lambda module: module.size)
-    rates = []
+    rates: list[float] = []
     for dtype in (model.dtype, torch.promote_types(model.dtype, torch.float32)):
         left = torch.ones(TRIED_TOKENS, widest.d_in, dtype=dtype, device=model.device)
         right = torch.ones(widest.d_in, widest.d_out, dtype=dtype, device=model.device)
@@ -71,13 +71,8 @@ def measure_speeds(
     square = torch.randn(width, width, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     square = (square @ square.T).to(model.device)
     cube = _time(lambda: torch.linalg.eigh(square), model.device) / width**3
-    return Speeds(token, *rates, cube)
-
-
-def _packs(model: LanguageModel) -> bool:
-    from curation.models.attention import can_pack
-
-    return can_pack(model.module)
+    half, single = rates
+    return Speeds(token, half, single, cube)
 
 
 def _time(work: Callable[[], object], device: torch.device) -> float:

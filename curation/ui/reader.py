@@ -95,8 +95,7 @@ def _response(session: Session, trace: Reading) -> None:
         )
         st.number_input("Part", 1, trace.parts, key="reader_part")
     if session.run and steps and not any(one.startswith("influence/") for one in steps):
-        if asked := str(session.run.parameters.get("steps", "none")):
-            st.caption(_not_split(asked))
+        st.caption(_not_split(str(session.run.parameters.get("steps", "none"))))
     split = steps.get(name) or [StepValue(a, b, None) for a, b in _plain_steps(trace)]
     if show == BESIDE:
         left, right = st.columns(2)

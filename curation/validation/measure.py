@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.errors import ScoringError
-
 from curation.models.encode import encode
 from curation.models.load import LanguageModel
 from curation.scoring.fused import batches_of, fused_pass

@@ -35,7 +35,9 @@ def test_packing_changes_nothing(family: str, dual: bool) -> None:
             found = last_hidden(module, batch.ids, batch.positions)[0]
         without = last_hidden(module, batch.ids, None)[0]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    assert (without - expected).abs().max() > 0.01  # the test would see a sequence that looks at its neighbour
+    assert (
+        without - expected
+    ).abs().max() > 0.01  # the test would see a sequence that looks at its neighbour
 
 
 def test_a_window_is_kept() -> None:

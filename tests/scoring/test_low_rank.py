@@ -38,9 +38,7 @@ def model() -> LanguageModel:
 @pytest.fixture(scope="module")
 def factors(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> FactorCache:
     cache = FactorCache(tmp_path_factory.mktemp("factors"), model.device)
-    cache.fit(
-        model, [linear_modules(model)], TRACES, token_budget=100, fit=Fit(), reporter=Reporter()
-    )
+    cache.fit(model, [linear_modules(model)], TRACES, token_budget=100, fit=Fit(), reporter=Reporter())
     return cache
 
 
@@ -107,9 +105,7 @@ def test_low_rank_single_queries_rank_traces_like_exact_ones(
 
 def test_a_smooth_gain_is_nearly_separable() -> None:
     x, y = torch.rand(20, dtype=F64), torch.rand(30, dtype=F64)
-    torch.testing.assert_close(
-        (lambda a, b: a @ b.T)(*separable(torch.outer(x, y), 1)), torch.outer(x, y)
-    )
+    torch.testing.assert_close((lambda a, b: a @ b.T)(*separable(torch.outer(x, y), 1)), torch.outer(x, y))
     gain = 1 / (1 + torch.outer(x, y))
     first, second = (
         float((gain - a @ b.T).norm() / gain.norm()) for a, b in (separable(gain, 1), separable(gain, 2))

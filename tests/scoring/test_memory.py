@@ -68,7 +68,11 @@ def test_a_run_that_runs_out_of_memory_ends_with_the_same_scores(
             raise torch.OutOfMemoryError("out of memory")
         return seen
 
-    for name in ("curation.scoring.shards", "curation.scoring.influence.fit", "curation.scoring.influence.build"):
+    for name in (
+        "curation.scoring.shards",
+        "curation.scoring.influence.fit",
+        "curation.scoring.influence.build",
+    ):
         monkeypatch.setattr(f"{name}.fused_pass", short_of_memory)
     found = values(scarce, score(scarce, ask_for(model_folder, token_budget=512)).run_id)
     assert len(failed) >= 4
@@ -92,5 +96,3 @@ def test_layers_that_do_not_fit_together_are_worked_on_in_groups(
         ours = np.array([found[key] for key in sorted(found) if key[0] == name])
         theirs = np.array([expected[key] for key in sorted(found) if key[0] == name])
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6 * np.abs(theirs).max(), err_msg=name)
-
-

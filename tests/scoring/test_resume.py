@@ -98,7 +98,8 @@ def test_two_processes_do_not_work_on_one_job(project: Project, model_folder: Pa
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(project.root), str(model_folder)])
     deadline = time.monotonic() + 120
     while (
-        not list((project.root / "runs").glob("*.part/directions.safetensors")) and time.monotonic() < deadline
+        not list((project.root / "runs").glob("*.part/directions.safetensors"))
+        and time.monotonic() < deadline
     ):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGSTOP)

@@ -17,7 +17,6 @@ from curation.scoring.influence.queries import MOST, PROBES, Cores, GroupSums, S
 from curation.scoring.influence.solver import Refinement, refine
 from curation.scoring.influence.space import (
     Space,
-    Whitening,
     leading,
     low_rank_space,
     ranks_for,
@@ -210,7 +209,8 @@ def _preconditioned(
     columns = _columns(whitened, images, energy, low) if low.tolerance else {}
     found = _Found({}, {}, torch.zeros_like(energy), energy, torch.zeros_like(energy))
     for module in modules:
-        if (t := whitened.pop(module.name, None)) is not None:
+        if module.name in whitened:
+            t = whitened.pop(module.name)
             _place(found, module.name, t, cache.load(module), columns.get(module.name), low, dtype)
         reporter.advance(1)
     reporter.finish()

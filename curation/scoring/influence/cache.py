@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -72,7 +73,8 @@ class FactorCache:
             reporter: Told of each stage.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        counts, index = [], {}
+        counts: list[int] = []
+        index: dict[str, str] = {}
         for number, modules in enumerate(groups):
             name = f"layers-{number:03d}.safetensors"
             index |= {module.name: name for module in modules}
@@ -94,7 +96,9 @@ class FactorCache:
         )
 
 
-def layer_groups(modules: Sequence[LinearModule], sizes: Sequence[int], limit: int) -> list[list[LinearModule]]:
+def layer_groups(
+    modules: Sequence[LinearModule], sizes: Sequence[int], limit: int
+) -> list[list[LinearModule]]:
     """Cut the layers into runs whose sizes stay below a limit; those that share an input stay together.
 
     Args:
@@ -151,7 +155,7 @@ def _tensors(
     return tensors
 
 
-def _numbered(file: safe_open, prefix: str) -> Iterator[Tensor]:
+def _numbered(file: Any, prefix: str) -> Iterator[Tensor]:
     keys = set(file.keys())
     number = 0
     while f"{prefix}/{number}" in keys:

@@ -70,7 +70,9 @@ class Directions:
                 kind, _, name = key.partition("/")
                 if kind == "core":
                     # Copied out of the file, where they are not aligned: sums depend on that to the last bit.
-                    u, v, cores[name] = (file.get_tensor(f"{one}/{name}").clone() for one in ("u", "v", "core"))
+                    u, v, cores[name] = (
+                        file.get_tensor(f"{one}/{name}").clone() for one in ("u", "v", "core")
+                    )
                     spaces[name] = Space(u, v)
             norms = file.get_tensor("norms").cpu()
         return cls(about["groups"], about["query_ids"], spaces, cores, norms, about["lost"])

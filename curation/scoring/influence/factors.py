@@ -30,12 +30,12 @@ class Basis:
         """(..., d) -> x Q."""
         if len(self.blocks) == 1:
             return x @ self.blocks[0]
-        parts = x.split([len(block) for block in self.blocks], -1)
+        parts = torch.split(x, [len(block) for block in self.blocks], -1)
         return torch.cat([part @ block for part, block in zip(parts, self.blocks, strict=True)], -1)
 
     def back(self, columns: Tensor) -> Tensor:
         """(d, r) -> Q columns."""
-        parts = columns.split([len(block) for block in self.blocks])
+        parts = torch.split(columns, [len(block) for block in self.blocks])
         return torch.cat([block @ part for part, block in zip(parts, self.blocks, strict=True)])
 
     def to(self, dtype: torch.dtype) -> "Basis":
@@ -92,7 +92,7 @@ class Covariances(Collector):
         self._add(self.s, module.name, g)
 
     def _add(self, sums: dict[str, list[Tensor]], name: str, tokens: Tensor) -> None:
-        parts = [outer(part, part) for part in tokens.split(self.block or tokens.shape[1], 1)]
+        parts = [outer(part, part) for part in torch.split(tokens, self.block or tokens.shape[1], 1)]
         if name in sums:
             for total, part in zip(sums[name], parts, strict=True):
                 total += part

@@ -87,12 +87,17 @@ def whole_space(factors: Factors, white: Whitening) -> Space:
     return Space(factors.q_s.back(left), factors.q_a.back(right), gain=white.gain)
 
 
-def low_rank_space(factors: Factors, white: Whitening, left: Tensor, right: Tensor, dtype: torch.dtype) -> Space:
+def low_rank_space(
+    factors: Factors, white: Whitening, left: Tensor, right: Tensor, dtype: torch.dtype
+) -> Space:
     """The space spanned by (d_out, r_s) and (d_in, r_a) orthonormal columns in the whitened eigenbasis."""
     sigma, alpha = white.sigma.unsqueeze(1), white.alpha.unsqueeze(1)
     x, y = separable(white.gain, TERMS)
     of_queries = [
-        (factors.q_s.back(left * one.unsqueeze(1) / sigma), factors.q_a.back(right * other.unsqueeze(1) / alpha))
+        (
+            factors.q_s.back(left * one.unsqueeze(1) / sigma),
+            factors.q_a.back(right * other.unsqueeze(1) / alpha),
+        )
         for one, other in zip(x.unbind(1), y.unbind(1), strict=True)
     ]
     return Space(
@@ -152,6 +157,4 @@ def ranks_for(spectra: list[tuple[Tensor, float]], tolerance: float, most: int) 
     left_out = total - values.cumsum(0)
     enough = int((left_out > tolerance**2 * total / 2).sum()) + 1  # both sides sum up to twice the energy
     threshold = float(values[min(enough, len(values)) - 1])
-    return [
-        max(1, int((value[:most] >= threshold).sum())) if trace > 0 else 0 for value, trace in spectra
-    ]
+    return [max(1, int((value[:most] >= threshold).sum())) if trace > 0 else 0 for value, trace in spectra]

@@ -78,9 +78,7 @@ def hidden_velocity(
             hidden = last_hidden(model.module, batch.ids, positions)[0, batch.loss_places]
         return hidden, hidden
 
-    velocity, hidden = jacfwd(moved, has_aux=True)(
-        torch.zeros(count, dtype=model.dtype, device=model.device)
-    )
+    velocity, hidden = jacfwd(moved, has_aux=True)(torch.zeros(count, dtype=model.dtype, device=model.device))
     return velocity, hidden
 
 
