@@ -50,6 +50,7 @@ class Bench:
         work: Folder for projects, logs and the compared engines' finished runs, which are not run twice.
         out: Folder for the figures.
         peers: Python of the environment with the compared engines; None leaves them out.
+        engines: Which of the compared engines run.
         threads: Of linear algebra, for every engine.
         sizes: How much is run.
         quick: Whether this is the small version, whose figures have a name of their own.
@@ -60,6 +61,7 @@ class Bench:
     work: Path
     out: Path
     peers: Path | None
+    engines: tuple[str, ...]
     threads: int
     sizes: Sizes
     quick: bool

@@ -11,7 +11,7 @@ from benchmarks.inputs import Inputs
 from benchmarks.measure import BenchError, run
 from benchmarks.ours import run_ours
 from benchmarks.outcome import Outcome, agreement
-from benchmarks.peer import ENGINES, run_peer
+from benchmarks.peer import run_peer
 
 INFLUENCE_ONLY = ["--scores", "influence", "--steps", "none"]
 
@@ -35,7 +35,7 @@ def defaults(bench: Bench) -> dict[str, Any]:
         "ours": partial(run_ours, bench, inputs, [], "defaults"),
         "ours, influence alone": partial(run_ours, bench, inputs, INFLUENCE_ONLY, "influence"),
     }
-    for engine in ENGINES:
+    for engine in bench.engines:
         runs[engine] = partial(run_peer, bench, inputs, engine, [])
     outcomes, figures = attempt(runs)
     dtypes = {one.facts["dtype"] for one in outcomes.values()}
@@ -63,7 +63,7 @@ def matched(bench: Bench) -> dict[str, Any]:
         "ours, whole": partial(run_ours, bench, inputs, [*equal, *whole, *data], "whole-data"),
         "ours, low rank": partial(run_ours, bench, inputs, [*equal, *data], "low-rank-data"),
     }
-    for engine in ENGINES:
+    for engine in bench.engines:
         # No options: float32, factors of all traces and sampled labels are the runners' defaults.
         sampled[engine] = partial(run_peer, bench, inputs, engine, [])
         given[engine] = partial(run_peer, bench, inputs, engine, data)

@@ -21,6 +21,7 @@ from benchmarks.bench import QUICK, Bench, Sizes
 from benchmarks.compare import against_itself, defaults, matched, over_bare
 from benchmarks.figures import RESULTS, TABLES
 from benchmarks.measure import ROOT
+from benchmarks.peer import ENGINES
 from benchmarks.scaling import scaling
 
 PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
@@ -42,6 +43,7 @@ def read_arguments() -> tuple[Bench, list[str]]:
     parser.add_argument("--model", type=Path, required=True, help="folder of the model")
     parser.add_argument("--data", type=Path, required=True, help="folder of GSM8K")
     parser.add_argument("--peers", type=Path, help="python of the environment with the other engines")
+    parser.add_argument("--engines", default=",".join(ENGINES), help="which of the others run")
     parser.add_argument("--only", help=f"some of {','.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="32 traces")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of every engine")
@@ -72,6 +74,7 @@ def read_arguments() -> tuple[Bench, list[str]]:
         args.work.resolve(),
         args.out.resolve(),
         peers,
+        tuple(name for name in ENGINES if name in args.engines.split(",")),
         args.threads,
         sizes,
         args.quick,

@@ -103,7 +103,7 @@ def score(
     tolerance: Annotated[
         float, typer.Option(help="Relative error that the low rank of the queries may make; 0: whole.")
     ] = 0.1,
-    rank: Annotated[int, typer.Option(min=1, help="The most directions a side of a layer.")] = 128,
+    rank: Annotated[int, typer.Option(min=1, help="The most directions a side of a layer.")] = 64,
     solver: Annotated[
         str, typer.Option(help="ekfac, or astra: refine the groups' directions on the Gauss-Newton matrix.")
     ] = "ekfac",
@@ -112,10 +112,10 @@ def score(
     ] = 256,
     covariance_traces: Annotated[
         int, typer.Option(min=2, help="Traces on which its eigenvectors are fitted, at most.")
-    ] = 64,
+    ] = 32,
     stability: Annotated[
         float, typer.Option(help="The sample stops growing at this predicted reliability; 1: all of it.")
-    ] = 0.95,
+    ] = 0.5,
     factor_block: Annotated[
         int, typer.Option(min=0, help="Width of the diagonal blocks of wider covariances; 0: whole.")
     ] = 0,

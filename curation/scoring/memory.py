@@ -1,5 +1,7 @@
 """Memory: what there is, and going on with smaller batches where a batch does not fit."""
 
+import ctypes
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +25,7 @@ def within_memory(compute: Callable[[int], R], token_budget: int) -> R:
     """
     budget = token_budget
     while True:
+        give_back()
         try:
             return compute(budget)
         except (RuntimeError, MemoryError) as error:
@@ -34,9 +37,17 @@ def within_memory(compute: Callable[[int], R], token_budget: int) -> R:
                     "--max-tokens, or a machine with more."
                 ) from error
             budget = max(SMALLEST_BUDGET, budget // 2)
-        # Outside of the handler, whose error keeps the tensors of every frame alive.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        # The next try begins outside of the handler, whose error keeps the tensors of every frame alive.
+
+
+def give_back() -> None:
+    """Return to the system what the stages before have freed, so that a stage's peak is its own."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "malloc_trim"):  # glibc
+            library.malloc_trim(0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -54,11 +54,11 @@ class ScoreRequest:
     modules: str = "all"
     damping: float = 0.1
     tolerance: float = 0.1
-    rank: int = 128
+    rank: int = 64
     solver: str = "ekfac"
     factor_traces: int = 256
-    covariance_traces: int = 64
-    stability: float = 0.95
+    covariance_traces: int = 32
+    stability: float = 0.5
     factor_block: int = 0
     labels: str = "sampled"
     max_tokens: int = 0

@@ -40,15 +40,20 @@ def test_scores_with_the_datasets_own_labels_agree(tmp_path: Path) -> None:
     tokens = {
         "traces": [as_row(encode(tokenizer, t.prompt, t.response)) for t in TRACES],
         "groups": {
-            theirs: [
-                as_row(encode(tokenizer, q.prompt, q.completion)) for q in queries() if q.group == ours
-            ]
+            theirs: [as_row(encode(tokenizer, q.prompt, q.completion)) for q in queries() if q.group == ours]
             for ours, theirs in NAMES.items()
         },
     }
     (tmp_path / "tokens.json").write_text(json.dumps(tokens))
     command = [str(PYTHON), "-m", "benchmarks.peers.kronfluence_run", "--labels", "data"]
-    command += ["--model", str(folder), "--tokens", str(tmp_path / "tokens.json"), "--out", str(tmp_path / "out")]
+    command += [
+        "--model",
+        str(folder),
+        "--tokens",
+        str(tmp_path / "tokens.json"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=600)
     theirs = np.load(tmp_path / "out/scores.npz")
     ask = ask_exactly(

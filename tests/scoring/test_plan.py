@@ -101,7 +101,12 @@ def test_a_plan_has_the_stages_of_the_run_and_those_of_a_later_one(
     assert planned.seconds == pytest.approx(sum(stage.seconds for stage in planned.stages))
     assert planned.memory == max(stage.memory for stage in planned.stages)
     later = plan_run(project, ask_for(model_folder, tolerance=0.1, steps="none"))
-    assert [stage.name for stage in later.stages] == ["query gradients", "directions", "single queries", "scoring"]
+    assert [stage.name for stage in later.stages] == [
+        "query gradients",
+        "directions",
+        "single queries",
+        "scoring",
+    ]
     forward = plan_run(project, ask_for(model_folder, scores=("perplexity",)))
     assert [stage.name for stage in forward.stages] == ["scoring"]
     assert forward.seconds < planned.seconds

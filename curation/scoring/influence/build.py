@@ -40,7 +40,7 @@ class Low:
     """
 
     tolerance: float = 0.1
-    rank: int = 128
+    rank: int = 64
     damping: float = 0.1
     sample: Sequence[Encoded] = ()
 

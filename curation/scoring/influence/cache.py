@@ -125,7 +125,7 @@ def layer_groups(
 
 
 def fitting_bytes(module: LinearModule, item: int, block: int = 0) -> int:
-    """Bytes that one layer takes at the most while its factors are fitted: bases twice, and two halves of Lambda.
+    """Bytes that one layer takes at the most while its factors are fitted: covariances, then bases and halves of Lambda.
 
     Args:
         module: The layer.
@@ -135,7 +135,7 @@ def fitting_bytes(module: LinearModule, item: int, block: int = 0) -> int:
     single = max(4, item)
     own = module.d_in if module.shares_input == module.name else 0
     bases = sum(width * min(width, block or width) for width in (own, module.d_out))
-    return bases * (single + item) + 2 * module.size * single
+    return max(bases * single, bases * item + 2 * module.size * (single + item))
 
 
 def _tensors(

@@ -41,7 +41,7 @@ class Fit:
         seed: Of the sampled labels.
     """
 
-    covariance_traces: int = 64
+    covariance_traces: int = 32
     stability: float = 1.0
     damping: float = 0.1
     block: int = 0
@@ -71,7 +71,8 @@ def fit_factors(
         reporter: Told of each stage.
 
     Returns:
-        Factors by module name, at the model's precision but at least float32; and how many traces they took.
+        Factors by module name, eigenvectors in the model's precision, eigenvalues in float32 or better; and how many
+        traces they took.
     """
     fit = fit or Fit()
     reporter = reporter or Reporter()
@@ -86,13 +87,12 @@ def fit_factors(
 
     covariances = within_memory(covary, token_budget)
     reporter.finish()
-    bases = _bases(covariances, modules, tokens, reporter)
+    bases = _bases(covariances, modules, tokens, model.dtype, reporter)
     del covariances
-    rotating = _in_precision(bases, modules, model.dtype)
 
     def correct(budget: int) -> tuple[Corrections, int]:
         reporter.start("eigenvalues", sum(len(one) for one in encoded))
-        corrections, done = Corrections(rotating), 0
+        corrections, done = Corrections(bases), 0
         while done < len(encoded):
             part = encoded[done : done + ROUND]
             corrections.first = done
@@ -112,28 +112,25 @@ def fit_factors(
 
 
 def _bases(
-    covariances: Covariances, modules: Sequence[LinearModule], tokens: int, reporter: Reporter
+    covariances: Covariances,
+    modules: Sequence[LinearModule],
+    tokens: int,
+    dtype: torch.dtype,
+    reporter: Reporter,
 ) -> dict[str, tuple[Basis, Basis]]:
-    """(Q_A, Q_S) by module name; layers that read one input share their Q_A."""
+    """(Q_A, Q_S) by module name, in the precision that gradients come in; layers that read one input share their Q_A."""
     found: list[dict[str, Basis]] = []
     reporter.start("eigenvectors", len(covariances.a) + len(covariances.s))
     for sums in (covariances.a, covariances.s):
         bases = {}
         for name in list(sums):
-            bases[name] = Basis(tuple(eigenvectors(block, tokens) for block in sums.pop(name)))
+            blocks = sums.pop(name)
+            bases[name] = Basis(tuple(eigenvectors(block, tokens).to(dtype) for block in blocks))
             reporter.advance(1)
         found.append(bases)
     reporter.finish()
     of_a, of_s = found
     return {module.name: (of_a[module.shares_input], of_s[module.name]) for module in modules}
-
-
-def _in_precision(
-    bases: dict[str, tuple[Basis, Basis]], modules: Sequence[LinearModule], dtype: torch.dtype
-) -> dict[str, tuple[Basis, Basis]]:
-    """The bases in the precision that gradients come in; a shared Q_A stays one."""
-    of_a = {m.name: bases[m.name][0].to(dtype) for m in modules if m.shares_input == m.name}
-    return {m.name: (of_a[m.shares_input], bases[m.name][1].to(dtype)) for m in modules}
 
 
 def _over(
