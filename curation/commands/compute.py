@@ -103,7 +103,9 @@ def score(
     tolerance: Annotated[
         float, typer.Option(help="Relative error that the low rank of the queries may make; 0: whole.")
     ] = 0.1,
-    rank: Annotated[int, typer.Option(min=1, help="The most directions a side of a layer.")] = 64,
+    rank: Annotated[
+        int, typer.Option(min=1, help="Directions a side of a layer, in the mean, at most.")
+    ] = 64,
     solver: Annotated[
         str, typer.Option(help="ekfac, or astra: refine the groups' directions on the Gauss-Newton matrix.")
     ] = "ekfac",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from curation.models.linear import LinearModule
 from curation.scoring.influence.cache import fitting_bytes
 from curation.scoring.influence.queries import MOST, PROBES
-from curation.scoring.influence.space import ITERATIONS, SPARE, TERMS
+from curation.scoring.influence.space import ITERATIONS, SPARE, TERMS, WIDER
 
 SINGLE = 4  # bytes of what is summed up in float32
+SMALL = 2  # products within single traces take so many times as long as large ones
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def influence_stages(task: Task) -> list[Stage]:
     rotating = sum(k * m.size * (m.d_in + m.d_out) for m in task.modules)
     looking = sum(PROBES * width**2 for m in task.modules for width in (m.d_in, m.d_out))
     finding = sum(
-        (ITERATIONS + 1) * (min(task.rank, width) + SPARE) * width**2
+        (ITERATIONS + 1) * (min(WIDER * task.rank, width) + SPARE) * width**2
         for m in task.modules
         for width in (m.d_in, m.d_out)
     )
@@ -192,7 +193,7 @@ def pool_stages(task: Task, *, gradients: bool, influence: bool) -> list[Stage]:
     half = single = 0.0
     held = 0
     if gradients:
-        ghost = sum(min(task.length * (m.d_in + m.d_out), m.size) for m in task.modules)
+        ghost = SMALL * sum(min(task.length * (m.d_in + m.d_out), m.size) for m in task.modules)
         half += task.trace_tokens * ghost
     if influence:
         half += task.trace_tokens * (task.spaces + task.cores)

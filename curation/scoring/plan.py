@@ -6,6 +6,7 @@ from typing import Any
 from curation.errors import ScoringError
 from curation.models.load import load_model
 from curation.scoring.costs import Stage, Task, influence_stages, pool_stages
+from curation.scoring.influence.fit import ROUND
 from curation.scoring.memory import resident
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for, token_bytes
@@ -70,7 +71,8 @@ class Plan:
         table = "\n".join(f"{a:<16}{b:>12}{c:>12}{d:>12}" for a, b, c, d in rows)
         return (
             f"{self.traces:,} traces, about {self.tokens:,} tokens; queries: {queries}.\n"
-            f"Batches of {self.token_budget:,} tokens, {layers}.\n{table}"
+            f"Batches of {self.token_budget:,} tokens, {layers}.\n{table}\n"
+            f"The factors' sample is taken to be stable after {ROUND} traces; it grows until it is."
         )
 
 
@@ -134,6 +136,7 @@ def _task(
     singles = len(work.queries.queries) if "influence-rank" in work.scores else 0
     ends = 2 * k * int(request.steps) if request.steps.isdecimal() else traces
     split = 0 if request.steps == "none" or not work.influence else min(ends, traces)
+    factor_traces = min(request.factor_traces, traces, ROUND if request.stability < 1 else traces)
     hidden = int(work.model.module.get_input_embeddings().weight.shape[1])  # type: ignore[operator]
     return Task(
         modules=work.modules,
@@ -141,8 +144,8 @@ def _task(
         item=work.model.dtype.itemsize,
         trace_tokens=tokens,
         length=length,
-        factor_tokens=int(length * min(request.factor_traces, traces)),
-        factor_traces=min(request.factor_traces, traces),
+        factor_tokens=int(length * factor_traces),
+        factor_traces=factor_traces,
         covariance_tokens=int(length * min(request.covariance_traces, request.factor_traces, traces)),
         query_tokens=sum(len(one) for one in work.queries.encoded),
         query_groups=k,

@@ -29,8 +29,8 @@ class ScoreRequest:
         modules: Layers that influence is attributed to: "all", "mlp", "attention" or a regular expression.
         damping: lambda in units of each layer's mean eigenvalue.
         tolerance: Relative error that the low rank of the queries may make, under the fitted curvature; 0 keeps them
-            whole.
-        rank: The most directions that a side of a layer gets.
+            whole. The run records what is left if the rank does not allow for it.
+        rank: Directions that a side of a layer gets in the mean, at most, whatever the tolerance asks for.
         solver: "ekfac" inverts the fitted curvature; "astra" refines that by steps on the Gauss-Newton matrix itself
             (2507.14740), for the groups only.
         factor_traces: The EK-FAC factors are fitted on so many traces at most.

@@ -10,8 +10,8 @@ from curation.scoring.work import Work
 WORTH_ON_CPU, WORTH_ON_GPU = 2048, 32_768
 # Shares of free memory: what a run plans with, and what of that a batch's activations may take.
 USABLE, ACTIVATIONS = 0.8, 0.3
-# What autograd keeps of a token, in units of the widths of all attributed layers' inputs and outputs. Calibrated with
-# SmolLM2 (`benchmarks/memory.py`).
+# What autograd keeps of a token, in units of the widths of all attributed layers' inputs and outputs: seen with
+# SmolLM2-135M in bfloat16, and some more, since the plan should not be too low.
 KEPT = 1.5
 
 

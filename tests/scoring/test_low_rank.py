@@ -122,7 +122,10 @@ def test_ranks_meet_a_tolerance_over_all_layers() -> None:
         trace - float(values[:rank].sum()) for (values, trace), rank in zip(spectra, ranks, strict=True)
     )
     assert left_out <= 0.3**2 * 7.13 / 2
-    assert ranks_for(spectra, 1e-9, 2) == [2, 2]
+    assert ranks_for(spectra, 1e-9, 2) == [3, 1]  # four in all: the largest are 4, 2, 1 and 0.1
+    assert ranks_for(spectra, 1e-9, 1) == [1, 1]
+    unequal = [(torch.tensor([4.0, 3.0, 2.0]), 9.0), (torch.tensor([1.0, 0.5, 0.1]), 1.6)]
+    assert ranks_for(unequal, 1e-9, 1) == [2, 1]  # at least 1 each, and at most twice the mean
     assert ranks_for([(torch.zeros(3), 0.0), *spectra], 0.3, 10)[0] == 0
 
 

@@ -16,6 +16,7 @@ from curation.scoring.influence.factors import Factors
 from curation.scoring.influence.queries import MOST, PROBES, Cores, GroupSums, Span, probe
 from curation.scoring.influence.solver import Refinement, refine
 from curation.scoring.influence.space import (
+    WIDER,
     Space,
     leading,
     low_rank_space,
@@ -34,7 +35,8 @@ class Low:
     Attributes:
         tolerance: Relative error that low rank may make, under the fitted curvature and in the root mean square over
             the groups; 0 keeps everything.
-        rank: The most directions that a side of a layer gets.
+        rank: Directions that a side of a layer gets in the mean, at most: if the tolerance asks for more, as many as
+            that are spread over all layers where they are worth most, and the error that is left is told.
         damping: lambda in units of each layer's mean eigenvalue.
         sample: Traces whose Gauss-Newton matrix the groups' directions are refined on (`solver.refine`); none: EK-FAC.
     """
@@ -236,7 +238,9 @@ def _columns(
         for gram, seen, size in zip(grams, images.pop(name, ()), sizes, strict=False):
             if size > 0:
                 gram += seen.T @ seen / size
-        sides += [(*leading(gram, min(low.rank, len(gram)), number), float(gram.trace())) for gram in grams]
+        sides += [
+            (*leading(gram, min(WIDER * low.rank, len(gram)), number), float(gram.trace())) for gram in grams
+        ]
     ranks = ranks_for([(values, trace) for values, _, trace in sides], low.tolerance, low.rank)
     kept = [vectors[:, :rank].clone() for (_, vectors, _), rank in zip(sides, ranks, strict=True)]
     return dict(zip(whitened, zip(kept[::2], kept[1::2], strict=True), strict=True))

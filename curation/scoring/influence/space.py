@@ -17,6 +17,8 @@ from curation.scoring.influence.factors import Factors
 FLOOR = 1e-4
 # Iterations and spare columns of the randomised search for leading eigenvectors (0909.4061, section 4.5).
 ITERATIONS, SPARE = 3, 16
+# How many times the mean rank the largest may be.
+WIDER = 2
 # Terms that stand for the gain where single queries are projected.
 TERMS = 3
 
@@ -139,22 +141,23 @@ def _start(width: int, count: int, seed: int, like: Tensor) -> Tensor:
     return torch.randn(width, count, generator=generator, dtype=torch.float64).to(like)
 
 
-def ranks_for(spectra: list[tuple[Tensor, float]], tolerance: float, most: int) -> list[int]:
-    """How many directions each side of each layer gets, so that what all leave out stays below a stated error.
+def ranks_for(spectra: list[tuple[Tensor, float]], tolerance: float, mean: int) -> list[int]:
+    """How many directions each side of each layer gets: no more than a stated error asks for, and than can be afforded.
 
     One threshold for all: a direction is worth the same wherever it is.
 
     Args:
         spectra: For each side the leading eigenvalues, descending, and the trace of the whole matrix.
         tolerance: Relative error: the root of the share of the traces' sum that may be left out.
-        most: Directions a side at most.
+        mean: Directions a side in the mean, at most; a single side may have `WIDER` times as many.
 
     Returns:
         At least 1 for each side that has any energy, else 0.
     """
+    most = WIDER * mean
     total = sum(trace for _, trace in spectra)
     values = torch.cat([value[:most].double().cpu() for value, _ in spectra]).sort(descending=True).values
     left_out = total - values.cumsum(0)
     enough = int((left_out > tolerance**2 * total / 2).sum()) + 1  # both sides sum up to twice the energy
-    threshold = float(values[min(enough, len(values)) - 1])
+    threshold = float(values[min(enough, mean * len(spectra), len(values)) - 1])
     return [max(1, int((value[:most] >= threshold).sum())) if trace > 0 else 0 for value, trace in spectra]
