@@ -54,6 +54,7 @@ class Bench:
         threads: Of linear algebra, for every engine.
         sizes: How much is run.
         quick: Whether this is the small version, whose figures have a name of their own.
+        note: What a reader of the figures should know.
     """
 
     model: Path
@@ -65,6 +66,7 @@ class Bench:
     threads: int
     sizes: Sizes
     quick: bool
+    note: str
 
     def inputs(self, traces: int, queries: int) -> Inputs:
         """Traces and queries in a folder of their own; the same again if they are there."""
@@ -99,6 +101,7 @@ class Bench:
             "part": part,
             "quick": self.quick,
             "date": now(),
+            "note": self.note,
             "command": f"python -m benchmarks.engine {called()} --only {part}",
             "hardware": hardware(self.threads),
             "versions": versions(),
@@ -116,6 +119,7 @@ def called() -> str:
     for name in PLACES:
         parser.add_argument(name)
     parser.add_argument("--only")
+    parser.add_argument("--note")
     given, rest = parser.parse_known_args()
     words = [f"{name} {word}" for name, word in PLACES.items() if getattr(given, name.removeprefix("--"))]
     return " ".join([*words, *rest])

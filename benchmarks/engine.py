@@ -45,6 +45,7 @@ def read_arguments() -> tuple[Bench, list[str]]:
     parser.add_argument("--peers", type=Path, help="python of the environment with the other engines")
     parser.add_argument("--engines", default=",".join(ENGINES), help="which of the others run")
     parser.add_argument("--only", help=f"some of {','.join(PARTS)}")
+    parser.add_argument("--note", default="", help="what a reader of the figures should know, kept with them")
     parser.add_argument("--quick", action="store_true", help="32 traces")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of every engine")
     parser.add_argument("--traces", type=int, help="another number of traces for the comparisons")
@@ -78,6 +79,7 @@ def read_arguments() -> tuple[Bench, list[str]]:
         args.threads,
         sizes,
         args.quick,
+        args.note,
     )
     return bench, parts
 

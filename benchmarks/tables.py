@@ -115,7 +115,8 @@ def provenance(found: dict[str, Any]) -> str:
     settings = ", ".join(f"{count:,} {name}" for name, count in found.get("settings", {}).items())
     machine = f"{on['cpu']} ({', '.join(on['instructions'])}), {on['cores_used']} of {on['cores']} cores"
     machine += f", {on['threads']} threads, {on['memory_gb']:g} GB"
-    return f"<sub>{found['model']}; {settings + '; ' if settings else ''}{machine}; {words}; {found['date']} UTC; `{found['command']}`</sub>"
+    note = f" {found['note']}" if found.get("note") else ""
+    return f"<sub>{found['model']}; {settings + '; ' if settings else ''}{machine}; {words}; {found['date']} UTC; `{found['command']}`.{note}</sub>"
 
 
 def main() -> None:
