@@ -40,12 +40,13 @@ class GradientNorm(Collector):
         """Add one module's squares."""
         assert kept is not None
         if _ghost(batch.longest, module):
-            parts = torch.split(kept * _products(batch, g), [length**2 for length in batch.lengths])
+            squares = _sums(batch, kept * _products(batch, g))
+        elif _side_by_side(g):
+            gradients = batch.rows(g).transpose(1, 2) @ batch.rows(kept)
+            squares = gradients.square_().sum((1, 2), dtype=_wide(gradients))
         else:
-            parts = tuple((g[start:end].T @ kept[start:end]).square_() for start, end in batch.spans)
-        squares = torch.stack(
-            [part.sum(dtype=torch.promote_types(part.dtype, torch.float32)) for part in parts]
-        )
+            each = ((g[start:end].T @ kept[start:end]).square_() for start, end in batch.spans)
+            squares = torch.stack([one.sum(dtype=_wide(one)) for one in each])
         self.squares.index_add_(0, batch.indices, squares.double().clamp(min=0))
 
     @property
@@ -59,6 +60,26 @@ def _ghost(tokens: int, module: LinearModule) -> bool:
     return tokens * (module.d_in + module.d_out) < module.size
 
 
+def _side_by_side(x: Tensor) -> bool:
+    """Whether sequences are worked on padded, all at once: what a GPU likes, where a CPU would rather not copy."""
+    return x.is_cuda
+
+
 def _products(batch: TokenBatch, x: Tensor) -> Tensor:
     """(N, d) -> x_t . x_u for the tokens t, u of each sequence, the (T, T) of one after another flattened."""
+    if _side_by_side(x):
+        rows = batch.rows(x)
+        return (rows @ rows.transpose(1, 2)).flatten()
     return torch.cat([(x[start:end] @ x[start:end].T).flatten() for start, end in batch.spans])
+
+
+def _sums(batch: TokenBatch, products: Tensor) -> Tensor:
+    """What `_products` made, summed by sequence: (B,)."""
+    if _side_by_side(products):
+        return products.view(len(batch.lengths), -1).sum(1, dtype=_wide(products))
+    parts = torch.split(products, [length**2 for length in batch.lengths])
+    return torch.stack([part.sum(dtype=_wide(part)) for part in parts])
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)

@@ -61,22 +61,20 @@ def available(device: torch.device) -> int:
     """Bytes that a run may still take on a device: free ones, and on a CPU those that caches would give back."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    limits = [_free_of_system(), *(_free_of_group(Path(path)) for path in ("/sys/fs/cgroup",))]
+    limits = [int(psutil.virtual_memory().available), free_of_group(Path("/sys/fs/cgroup"))]
     return min(limit for limit in limits if limit is not None)
 
 
-def _free_of_system() -> int:
-    return int(psutil.virtual_memory().available)
-
-
-def _free_of_group(folder: Path) -> int | None:
+def free_of_group(folder: Path) -> int | None:
     """What a container's limit leaves; None where there is none."""
     try:
         most = (folder / "memory.max").read_text().strip()
         used = (folder / "memory.current").read_text().strip()
-    except OSError:
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
         return None
-    return None if most == "max" else int(most) - int(used)
+    # What files are cached in counts as used, but is given up when it is needed.
+    return None if most == "max" else int(most) - int(used) + int(stat.get("inactive_file", 0))
 
 
 def resident(device: torch.device) -> int:

@@ -9,6 +9,7 @@ from curation.models.batches import token_batch
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule, coverage, linear_modules
 from curation.models.load import LanguageModel
+from curation.scoring import gradient_norm
 from curation.scoring.fused import Collector, Forward, batches_of, fused_pass
 from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.influence.directions import Directions, Influence, group_weights
@@ -116,6 +117,23 @@ def test_batching_and_padding_change_nothing(family: str) -> None:
     size = norms_alone * torch.stack([d.square().sum() for d in directions.values()]).sum().sqrt()
     assert ((together - alone).abs().squeeze(1) < 1e-5 * size).all()
     torch.testing.assert_close(norms_together, norms_alone, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("lengths", [((3, 1), (4, 2), (2, 1)), ((60, 20), (50, 30))], ids=["short", "long"])
+def test_norms_are_the_same_side_by_side_as_one_by_one(
+    lengths: tuple[tuple[int, int], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GPU does, on a CPU; short sequences take the ghost trick, long ones form their gradients."""
+    model = tiny_model("llama")
+    sequences = tiny_sequences(*lengths)
+    found = []
+    for side_by_side in (False, True):
+        monkeypatch.setattr(gradient_norm, "_side_by_side", lambda _: side_by_side)  # noqa: B023
+        norm = GradientNorm.of(len(sequences), model.device)
+        for batch in batches_of(model, sequences, 1000):
+            fused_pass(model, batch, [norm], linear_modules(model))
+        found.append(norm.norm)
+    torch.testing.assert_close(*found, rtol=1e-12, atol=0)
 
 
 def test_forward_collectors_against_the_plain_way() -> None:

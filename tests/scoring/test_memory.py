@@ -8,7 +8,7 @@ import torch
 
 from curation.errors import ScoringError
 from curation.scoring import fused
-from curation.scoring.memory import available, is_out_of_memory, within_memory
+from curation.scoring.memory import available, free_of_group, is_out_of_memory, within_memory
 from curation.scoring.score import score
 from curation.store.project import Project, create_project
 from tests.scoring.conftest import TRACES, ask_for, fill, values
@@ -49,6 +49,16 @@ def test_a_real_allocation_that_is_too_large_is_recognised() -> None:
 
 def test_there_is_some_memory() -> None:
     assert 2**20 < available(torch.device("cpu")) < 2**50
+
+
+def test_a_containers_limit_counts_and_cached_files_do_not(tmp_path: Path) -> None:
+    assert free_of_group(tmp_path) is None
+    (tmp_path / "memory.max").write_text("8000\n")
+    (tmp_path / "memory.current").write_text("5000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000\ninactive_file 2500\n")
+    assert free_of_group(tmp_path) == 5500
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_of_group(tmp_path) is None
 
 
 def test_a_run_that_runs_out_of_memory_ends_with_the_same_scores(
