@@ -17,10 +17,11 @@ from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
 from curation.scoring.fused import Collector, batches_of, fused_pass
 from curation.scoring.gradient_norm import GradientNorm
-from curation.scoring.influence.build import Asked, Low, build_directions
+from curation.scoring.influence.build import Asked, build_directions
 from curation.scoring.influence.cache import FactorCache
 from curation.scoring.influence.directions import Directions, Influence
 from curation.scoring.influence.fit import Fit
+from curation.scoring.influence.precondition import Low
 from curation.scoring.likelihood import Likelihood
 from curation.scoring.progress import Reporter
 from curation.scoring.rds import Embedding

@@ -13,7 +13,8 @@ from curation.scoring.room import room_for, token_bytes
 from curation.scoring.score import prepare
 from curation.scoring.slices import Slice, cut, read_slice
 from curation.scoring.speeds import measure_speeds
-from curation.scoring.work import Work, factor_cache, needs_gradients, sample_of
+from curation.scoring.stages import factor_cache, sample_of
+from curation.scoring.work import Work, needs_gradients
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
 

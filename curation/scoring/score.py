@@ -23,10 +23,10 @@ from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for
 from curation.scoring.shards import OnBatch, score_slice, step_slice
 from curation.scoring.slices import Slice, cut, read_slice
+from curation.scoring.stages import directions_of
 from curation.scoring.work import (
     QuerySet,
     Work,
-    directions_of,
     needs_gradients,
     possible_scores,
     read_queries,

@@ -13,11 +13,12 @@ from curation.models.encode import Encoded
 from curation.models.linear import linear_modules
 from curation.models.load import LanguageModel
 from curation.scoring.fused import batches_of, fused_pass
-from curation.scoring.influence.build import Asked, Low, build_directions
+from curation.scoring.influence.build import Asked, build_directions
 from curation.scoring.influence.cache import FactorCache
 from curation.scoring.influence.directions import Directions, Influence, group_weights
 from curation.scoring.influence.fit import Fit
 from curation.scoring.influence.gauss_newton import gauss_newton_product
+from curation.scoring.influence.precondition import Low
 from curation.scoring.influence.queries import GroupSums
 from curation.scoring.influence.space import ranks_for, separable
 from curation.scoring.influence.steps import influence_by_token
