@@ -26,6 +26,7 @@ class Sizes:
         asked: Numbers of queries a group for the scaling in queries.
         passes: Traces for the bare pass.
         repeats: Of the bare pass and of what it is compared with.
+        dtypes: That they are run in.
     """
 
     traces: int = 256
@@ -35,9 +36,10 @@ class Sizes:
     asked: tuple[int, ...] = (4, 32, 128)
     passes: int = 64
     repeats: int = 5
+    dtypes: tuple[str, ...] = ("float32", "bfloat16")
 
 
-QUICK = Sizes(32, 8, (8, 16, 32), 16, (2, 8, 32), 16, 3)
+QUICK = Sizes(32, 8, (8, 16, 32), 16, (2, 8, 32), 16, 3, ("bfloat16",))
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def over_bare(bench: Bench) -> dict[str, Any]:
     """The scoring pass over the bare pass, in either dtype."""
     inputs = bench.inputs(bench.sizes.passes, bench.sizes.queries)
     repeats = ["--repeats", str(bench.sizes.repeats)]
-    return {"dtypes": {dtype: bare_pass(bench, inputs, dtype, repeats) for dtype in ("float32", "bfloat16")}}
+    return {"dtypes": {dtype: bare_pass(bench, inputs, dtype, repeats) for dtype in bench.sizes.dtypes}}
 
 
 def bare_pass(bench: Bench, inputs: Inputs, dtype: str, options: list[str]) -> dict[str, Any]:
