@@ -42,8 +42,8 @@ call, unless a run says another date in its results file; a compared engine's ru
 **On equal terms** every engine computes influence alone, in float32, with eigenvectors and eigenvalues of all traces; ours both with
 whole queries, as the others have them, and with its low rank. The targets are for the defaults.
 
-Where labels are sampled, each engine draws its own, so two engines agree less than they do with the data's own labels. kronfluence counts a trace's
-last token in its covariances and the others do not. Targets are stated with the figures, whether they are met or not.
+Where labels are sampled, each engine draws its own, so two engines agree less than they do with the data's own labels. bergson leaves a trace's
+last token out of its covariances and the others count it. Targets are stated with the figures, whether they are met or not.
 
 The bare pass is one forward and one backward to activations over the traces' tokens, in our packed batches, with nothing read
 (`benchmarks/bare.py`); "over bare pass" is a whole run against it, in the run's own dtype.
@@ -78,13 +78,14 @@ def page(results: Path) -> str:
     parts = [INTRODUCTION]
     for part, (title, words) in SECTIONS.items():
         parts.append(f"## {title}\n\n{words}\n")
-        found = load(results / f"engine-{part}.json")
-        if found is None:
-            quick = load(results / f"engine-{part}-quick.json")
-            parts.append("Not run.\n" if quick is None else "Not run in full; the quick version's figures:\n")
-            found = quick
-        if found:
-            parts += [section(table, found) for table in TABLES[part](found)]
+        whole, quick = (load(results / f"engine-{part}{suffix}.json") for suffix in ("", "-quick"))
+        if whole:
+            parts += [section(table, whole) for table in TABLES[part](whole)]
+        if quick:
+            parts.append("The quick version:\n" if whole else "Not run in full; the quick version:\n")
+            parts += [section(table, quick) for table in TABLES[part](quick)]
+        if not whole and not quick:
+            parts.append("Not run.\n")
     return "\n".join(parts)
 
 
