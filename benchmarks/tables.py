@@ -19,7 +19,7 @@ everything and writes it anew, `make bench-engine-quick` a 32-trace version of w
 
 The traces are the first rows of GSM8K's training set; the queries are as many right as wrong solutions of its test problems, in two groups
 (`benchmarks/inputs.py`). Every engine gets the same token ids, the same completions and the same layers: all linear ones but the output head.
-Each runs alone, as a process of its own, with the same number of threads. Seconds, processor seconds (user and system, all threads) and the largest
+Each runs as a process of its own, with the same number of threads; where it was not alone on the machine, the line under a table says so. Seconds, processor seconds (user and system, all threads) and the largest
 resident set are those of the whole process, imports and loading included (`benchmarks/measure.py`). Ours is its command line in a fresh
 project: `curation score`, which also tokenises and publishes; the others read token ids. Bringing traces in is not counted.
 
