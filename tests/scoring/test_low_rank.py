@@ -20,7 +20,7 @@ from curation.scoring.influence.fit import Fit
 from curation.scoring.influence.gauss_newton import gauss_newton_product
 from curation.scoring.influence.precondition import Low
 from curation.scoring.influence.queries import GroupSums
-from curation.scoring.influence.space import ranks_for, separable
+from curation.scoring.influence.space import Spectrum, ranks_for, separable
 from curation.scoring.influence.steps import influence_by_token
 from curation.scoring.progress import Reporter
 from tests.tiny import tiny_model, tiny_sequences
@@ -116,18 +116,26 @@ def test_a_smooth_gain_is_nearly_separable() -> None:
     assert second == pytest.approx(float(values[2:].norm() / values.norm()), rel=1e-3)
 
 
-def test_ranks_meet_a_tolerance_over_all_layers() -> None:
-    spectra = [(torch.tensor([4.0, 1.0, 0.1, 0.01]), 5.11), (torch.tensor([2.0, 0.02]), 2.02)]
+def test_ranks_meet_a_tolerance_over_all_layers_as_cheaply_as_can_be() -> None:
+    def spectrum(*values: float, width: int = 1) -> Spectrum:
+        return Spectrum(torch.tensor(values), sum(values), width)
+
+    spectra = [spectrum(4.0, 1.0, 0.1, 0.01), spectrum(2.0, 0.02)]
     ranks = ranks_for(spectra, 0.3, 10)
     left_out = sum(
-        trace - float(values[:rank].sum()) for (values, trace), rank in zip(spectra, ranks, strict=True)
+        one.trace - float(one.values[:rank].sum()) for one, rank in zip(spectra, ranks, strict=True)
     )
     assert left_out <= 0.3**2 * 7.13 / 2
     assert ranks_for(spectra, 1e-9, 2) == [3, 1]  # four in all: the largest are 4, 2, 1 and 0.1
     assert ranks_for(spectra, 1e-9, 1) == [1, 1]
-    unequal = [(torch.tensor([4.0, 3.0, 2.0]), 9.0), (torch.tensor([1.0, 0.5, 0.1]), 1.6)]
-    assert ranks_for(unequal, 1e-9, 1) == [2, 1]  # at least 1 each, and at most twice the mean
-    assert ranks_for([(torch.zeros(3), 0.0), *spectra], 0.3, 10)[0] == 0
+    assert ranks_for([spectrum(4.0, 3.0, 2.0), spectrum(1.0, 0.5, 0.1)], 1e-9, 1) == [
+        2,
+        1,
+    ]  # 1 each, twice the mean
+    assert ranks_for([spectrum(0.0, 0.0, 0.0), *spectra], 0.3, 10)[0] == 0
+    # A direction that costs three times as much has to be worth three times as much: not the four largest.
+    wide = [spectrum(4.0, 3.0, 2.9, 2.8, width=3), spectrum(1.5, 1.1, 0.5, 0.4)]
+    assert ranks_for(wide, 1e-9, 2) == [2, 2]  # 8 to spend, in the order 1.5, 4 / 3, 1.1, 3 / 3
 
 
 @pytest.mark.parametrize("low", [Low(0), Low(0.3, rank=4)], ids=["whole", "low rank"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -146,9 +147,13 @@ def _zeros(count: int, module: LinearModule, like: Tensor) -> Tensor:
 def eigenvectors(total: Tensor, tokens: int) -> Tensor:
     """(d, d) sum of outer products over tokens -> eigenvectors of the mean as columns, decomposed in float64.
 
-    On a GPU the decomposition runs there.
+    On a GPU the decomposition runs there. On a CPU it is NumPy's LAPACK, which is faster than torch's for one thread and
+    lets other threads go on.
     """
-    vectors: Tensor = torch.linalg.eigh(total.double() / tokens)[1]
+    mean = total.double() / tokens
+    vectors = (
+        torch.linalg.eigh(mean)[1] if mean.is_cuda else torch.from_numpy(np.linalg.eigh(mean.numpy())[1])
+    )
     return vectors.to(total.dtype)
 
 

@@ -1,9 +1,11 @@
 """Fitting the factors: covariances, their eigenvectors, and the eigenvalue correction until it is stable."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from curation.models.batches import TokenBatch
@@ -23,7 +25,7 @@ from curation.scoring.memory import within_memory
 from curation.scoring.progress import Reporter
 
 # The correction is fitted on so many traces more at a time, until two halves of them agree.
-ROUND = 32
+ROUND = 16
 
 
 @dataclass(frozen=True)
@@ -119,18 +121,31 @@ def _bases(
     reporter: Reporter,
 ) -> dict[str, tuple[Basis, Basis]]:
     """(Q_A, Q_S) by module name, in the precision that gradients come in; layers that read one input share their Q_A."""
-    found: list[dict[str, Basis]] = []
     reporter.start("eigenvectors", len(covariances.a) + len(covariances.s))
-    for sums in (covariances.a, covariances.s):
-        bases = {}
-        for name in list(sums):
-            blocks = sums.pop(name)
-            bases[name] = Basis(tuple(eigenvectors(block, tokens).to(dtype) for block in blocks))
-            reporter.advance(1)
-        found.append(bases)
+    of_a, of_s = (_decomposed(sums, tokens, dtype, reporter) for sums in (covariances.a, covariances.s))
     reporter.finish()
-    of_a, of_s = found
     return {module.name: (of_a[module.shares_input], of_s[module.name]) for module in modules}
+
+
+def _decomposed(
+    sums: dict[str, list[Tensor]], tokens: int, dtype: torch.dtype, reporter: Reporter
+) -> dict[str, Basis]:
+    """Eigenvectors of each layer's covariance, whose blocks are used up.
+
+    On a CPU a matrix a thread, which is faster than all threads on one matrix; a GPU takes one after another.
+    """
+
+    def basis_of(name: str) -> Basis:
+        return Basis(tuple(eigenvectors(block, tokens).to(dtype) for block in sums.pop(name)))
+
+    names = list(sums)
+    threads = 1 if next(iter(sums.values()))[0].is_cuda else torch.get_num_threads()
+    bases = {}
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        for name, basis in zip(names, pool.map(basis_of, names), strict=True):
+            bases[name] = basis
+            reporter.advance(1)
+    return bases
 
 
 def _over(

@@ -14,6 +14,7 @@ from curation.scoring.influence.queries import Span
 from curation.scoring.influence.space import (
     WIDER,
     Space,
+    Spectrum,
     leading,
     low_rank_space,
     ranks_for,
@@ -30,8 +31,8 @@ class Low:
     Attributes:
         tolerance: Relative error that low rank may make, under the fitted curvature and in the root mean square over
             the groups; 0 keeps everything.
-        rank: Directions that a side of a layer gets in the mean, at most: if the tolerance asks for more, as many as
-            that are spread over all layers where they are worth most, and the error that is left is told.
+        rank: Directions that a side of a layer gets in the mean, at most: if the tolerance asks for more, what that many
+            cost is spread over all layers where it is worth most, and the error that is left is told.
         damping: lambda in units of each layer's mean eigenvalue.
         sample: Traces whose Gauss-Newton matrix the groups' directions are refined on (`solver.refine`); none: EK-FAC.
     """
@@ -101,7 +102,8 @@ def _columns(
     """
     scale = energy.clamp(min=torch.finfo(torch.float64).tiny).rsqrt()
     sizes = [sum(float(both[side].square().sum()) for both in images.values()) for side in (0, 1)]
-    sides: list[tuple[Tensor, Tensor, float]] = []
+    spectra: list[Spectrum] = []
+    sides: list[Tensor] = []
     for number, (name, t) in enumerate(whitened.items()):
         scaled = t * scale.view(-1, 1, 1).to(t)
         grams = [
@@ -111,11 +113,12 @@ def _columns(
         for gram, seen, size in zip(grams, images.pop(name, ()), sizes, strict=False):
             if size > 0:
                 gram += seen.T @ seen / size
-        sides += [
-            (*leading(gram, min(WIDER * low.rank, len(gram)), number), float(gram.trace())) for gram in grams
-        ]
-    ranks = ranks_for([(values, trace) for values, _, trace in sides], low.tolerance, low.rank)
-    kept = [vectors[:, :rank].clone() for (_, vectors, _), rank in zip(sides, ranks, strict=True)]
+        for gram in grams:
+            values, vectors = leading(gram, min(WIDER * low.rank, len(gram)), number)
+            spectra.append(Spectrum(values, float(gram.trace()), len(gram)))
+            sides.append(vectors)
+    ranks = ranks_for(spectra, low.tolerance, low.rank)
+    kept = [vectors[:, :rank].clone() for vectors, rank in zip(sides, ranks, strict=True)]
     return dict(zip(whitened, zip(kept[::2], kept[1::2], strict=True), strict=True))
 
 

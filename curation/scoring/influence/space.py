@@ -141,23 +141,43 @@ def _start(width: int, count: int, seed: int, like: Tensor) -> Tensor:
     return torch.randn(width, count, generator=generator, dtype=torch.float64).to(like)
 
 
-def ranks_for(spectra: list[tuple[Tensor, float]], tolerance: float, mean: int) -> list[int]:
+@dataclass(frozen=True)
+class Spectrum:
+    """What the directions of one side of one layer are worth.
+
+    Attributes:
+        values: Leading eigenvalues, descending.
+        trace: Sum of all eigenvalues.
+        width: d, which is what a direction costs: so many multiplications a token.
+    """
+
+    values: Tensor
+    trace: float
+    width: int
+
+
+def ranks_for(spectra: list[Spectrum], tolerance: float, mean: int) -> list[int]:
     """How many directions each side of each layer gets: no more than a stated error asks for, and than can be afforded.
 
-    One threshold for all: a direction is worth the same wherever it is.
+    One threshold for all: those worth most for what they cost are taken, wherever they are.
 
     Args:
-        spectra: For each side the leading eigenvalues, descending, and the trace of the whole matrix.
+        spectra: Of each side.
         tolerance: Relative error: the root of the share of the traces' sum that may be left out.
-        mean: Directions a side in the mean, at most; a single side may have `WIDER` times as many.
+        mean: What can be afforded is what so many directions a side would cost; one side may have `WIDER` times as many.
 
     Returns:
         At least 1 for each side that has any energy, else 0.
     """
-    most = WIDER * mean
-    total = sum(trace for _, trace in spectra)
-    values = torch.cat([value[:most].double().cpu() for value, _ in spectra]).sort(descending=True).values
-    left_out = total - values.cumsum(0)
+    values = torch.cat([one.values[: WIDER * mean].double().cpu() for one in spectra])
+    counts = torch.tensor([len(one.values[: WIDER * mean]) for one in spectra])
+    widths = torch.tensor([one.width for one in spectra]).repeat_interleave(counts)
+    worth = values / widths
+    order = worth.argsort(descending=True, stable=True)
+    total = sum(one.trace for one in spectra)
+    left_out = total - values[order].cumsum(0)
     enough = int((left_out > tolerance**2 * total / 2).sum()) + 1  # both sides sum up to twice the energy
-    threshold = float(values[min(enough, mean * len(spectra), len(values)) - 1])
-    return [max(1, int((value[:most] >= threshold).sum())) if trace > 0 else 0 for value, trace in spectra]
+    afforded = int((widths[order].cumsum(0) <= mean * sum(one.width for one in spectra)).sum())
+    threshold = worth[order[min(enough, afforded, len(order)) - 1]]
+    kept = [int((part >= threshold).sum()) for part in worth.split(counts.tolist())]
+    return [max(1, count) if one.trace > 0 else 0 for count, one in zip(kept, spectra, strict=True)]
