@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def in_traces(bench: Bench) -> list[Row]:
     rows = []
     for count in bench.sizes.pool:
         inputs = bench.inputs(count, bench.sizes.queries)
-        rows.append({"traces": count} | measured(bench, inputs, f"traces-{count}"))
+        rows.append({"traces": count} | measured(bench, inputs))
     return rows
 
 
@@ -76,7 +76,7 @@ def in_tokens(bench: Bench) -> list[Row]:
     for name, half in (("shorter", order[: len(order) // 2]), ("longer", order[len(order) // 2 :])):
         inputs = part_of(pool, half, pool.folder.with_name(f"{pool.folder.name}-{name}"))
         row = {"half": name, "tokens_a_trace": sum(counts[index] for index in half) / len(half)}
-        rows.append(row | measured(bench, inputs, name))
+        rows.append(row | measured(bench, inputs))
     return rows
 
 
@@ -98,7 +98,7 @@ def in_queries(bench: Bench) -> list[Row]:
     rows = []
     for count in bench.sizes.asked:
         inputs = bench.inputs(bench.sizes.fixed, count)
-        rows.append({"queries": 2 * count} | measured(bench, inputs, f"queries-{2 * count}"))
+        rows.append({"queries": 2 * count} | measured(bench, inputs))
     return rows
 
 
@@ -108,9 +108,8 @@ def in_models(bench: Bench) -> list[Row]:
     rows = []
     for name, (layers, width) in SHARES.items():
         folder, weights = smaller(bench, layers, width)
-        label = folder.name
-        rows.append({"model": name, "parameters": weights} | measured(bench, inputs, label, folder))
-    return [*rows, {"model": "all of it"} | measured(bench, inputs, "model-whole")]
+        rows.append({"model": name, "parameters": weights} | measured(bench, inputs, folder))
+    return [*rows, {"model": "all of it"} | measured(bench, inputs)]
 
 
 def smaller(bench: Bench, layers: float, width: float) -> tuple[Path, int]:
@@ -138,8 +137,10 @@ def smaller(bench: Bench, layers: float, width: float) -> tuple[Path, int]:
     return folder, sum(one.numel() for one in model.parameters())
 
 
-def measured(bench: Bench, inputs: Inputs, label: str, model: Path | None = None) -> Row:
-    """Seconds, memory and stages of ours on these inputs, or why there are none."""
+@cache
+def measured(bench: Bench, inputs: Inputs, model: Path | None = None) -> Row:
+    """Seconds, memory and stages of ours on these inputs, or why there are none; the same is not run twice."""
+    label = "-".join([inputs.folder.name, *([model.name] if model else [])])
     outcomes, figures = attempt({label: partial(run_ours, bench, inputs, [], label, model)})
     row: Row = {"tokens": sum(token_counts(inputs))}
     if label not in outcomes:

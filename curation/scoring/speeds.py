@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
 from curation.scoring.costs import Stage
 from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.influence.factors import eigenvectors
 
 # What goes on around a product: copies, sums, hooks. Seen with SmolLM2 on a CPU.
 AROUND = 1.2
@@ -71,7 +73,10 @@ def measure_speeds(
     width = min(WIDEST, max(widest.d_in, widest.d_out))
     square = torch.randn(width, width, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     square = (square @ square.T).to(model.device)
-    cube = _time(lambda: torch.linalg.eigh(square), model.device) / width**3
+    with threadpool_limits(1, "blas"):
+        cube = _time(lambda: eigenvectors(square, 1), model.device) / width**3
+    if model.device.type == "cpu":
+        cube /= torch.get_num_threads()  # a matrix a thread
     half, single = rates
     return Speeds(token, half, single, cube)
 

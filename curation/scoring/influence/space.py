@@ -179,5 +179,5 @@ def ranks_for(spectra: list[Spectrum], tolerance: float, mean: int) -> list[int]
     enough = int((left_out > tolerance**2 * total / 2).sum()) + 1  # both sides sum up to twice the energy
     afforded = int((widths[order].cumsum(0) <= mean * sum(one.width for one in spectra)).sum())
     threshold = worth[order[min(enough, afforded, len(order)) - 1]]
-    kept = [int((part >= threshold).sum()) for part in worth.split(counts.tolist())]
+    kept = [int((part >= threshold).sum()) for part in torch.split(worth, counts.tolist())]
     return [max(1, count) if one.trace > 0 else 0 for count, one in zip(kept, spectra, strict=True)]
