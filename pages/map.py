@@ -4,17 +4,15 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from curation.store.browse import lines
-from curation.store.points import Points, score_of_points, source_of_points, verdict_of_points
+from curation.store.columns import verdicts_of
+from curation.store.points import Points, score_of_points, source_of_points
 from curation.ui import jobs, map_figure
 from curation.ui.cached import column_of, points_of
 from curation.ui.charts import CONFIG
-from curation.ui.decide import decide_many, open_trace, show_told
-from curation.ui.format import plural, whole
-from curation.ui.region import drawn, inside_selection
+from curation.ui.format import whole
+from curation.ui.lasso import lasso_panel
+from curation.ui.region import drawn
 from curation.ui.session import Session, current_session
-from curation.ui.view import show_in_browse
-from curation.ui.widgets import trace_list
 
 KINDS = {"Verdict": "verdict", "Cluster": "cluster", "Source": "source"}
 
@@ -75,46 +73,6 @@ def figure(session: Session, places: Points, colour: str, verdicts: NDArray[np.o
     st.plotly_chart(chart, key="map", on_select="rerun", selection_mode=("lasso", "box"), config=config)
 
 
-def chosen(session: Session, places: Points, verdicts: NDArray[np.object_]) -> None:
-    """What the lasso holds, and what can be done with it."""
-    event = st.session_state.get("map") or {}
-    inside = inside_selection(event.get("selection", {}), places.x, places.y)
-    ids = places.trace_ids[inside].tolist()
-    st.subheader("Lasso", anchor=False)
-    if not ids:
-        st.caption("Nothing is in the lasso yet.")
-        show_told()
-        return
-    decided = verdicts[inside]
-    kept, vetoed = (int((decided == verdict).sum()) for verdict in ("keep", "veto"))
-    by_hand = f"{whole(kept)} kept and {whole(vetoed)} vetoed by hand"
-    st.markdown(f"**{plural(len(ids), 'trace')}** of {whole(len(places.x))}; {by_hand} so far")
-    if st.button("Show these in Browse", key="lasso_browse", icon=":material/list:", width="stretch"):
-        show_in_browse(lasso=ids)
-        open_trace("")
-        st.switch_page("pages/browse.py")
-    reason = st.text_input("Reason", key="lasso_reason", placeholder="Kept with each decision")
-    many = plural(len(ids), "trace")
-    for word, verdict in (("Veto", "veto"), ("Keep", "keep"), ("Undecided:", "undecided")):
-        st.button(
-            f"{word} {many}",
-            key=f"lasso_{verdict}",
-            on_click=decide_many,
-            args=(ids, verdict, reason),
-            width="stretch",
-        )
-    show_told()
-    first = lines(session.catalogue, [(trace_id, None) for trace_id in ids[:12]])
-    trace_list(first, [], key="lasso_list", on_choose=_read)
-    if len(ids) > len(first):
-        st.caption(f"and {whole(len(ids) - len(first))} more")
-
-
-def _read(trace_id: str) -> None:
-    open_trace(trace_id)
-    st.session_state["go_to"] = "pages/browse.py"
-
-
 session = current_session()
 if target := st.session_state.pop("go_to", ""):
     st.switch_page(target)
@@ -123,11 +81,11 @@ places = points_of(session)
 if places is None:
     empty(session)
     st.stop()
-verdicts = verdict_of_points(session.catalogue, session.run_id or "")
+verdicts = verdicts_of(session.catalogue, places.trace_ids)
 left, right = st.columns([3, 1], gap="large")
 with left:
     options = [*session.score_names, *KINDS]
     colour = st.selectbox("Colour by", options, key="map_colour", persist_state="session", width=280)
     figure(session, places, colour or options[0], verdicts)
 with right:
-    chosen(session, places, verdicts)
+    lasso_panel(session, "map", places.trace_ids, places.x, places.y, verdicts)

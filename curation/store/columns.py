@@ -104,3 +104,19 @@ def score_by_trace(catalogue: Catalogue, run_id: str, name: str) -> Floats:
         [run_id, name],
     )
     return np.asarray(table["value"].to_numpy(), dtype=np.float64)
+
+
+def trace_ids(catalogue: Catalogue) -> NDArray[np.object_]:
+    """(traces,) all trace ids of the project, sorted."""
+    table = catalogue.table("SELECT DISTINCT trace_id FROM traces ORDER BY trace_id")
+    return np.asarray(table["trace_id"].to_numpy(zero_copy_only=False), dtype=object)
+
+
+def verdicts_of(catalogue: Catalogue, sorted_ids: NDArray[np.object_]) -> NDArray[np.object_]:
+    """(P,) the verdict of each of some sorted trace ids, "undecided" where nobody decided."""
+    verdicts = np.full(len(sorted_ids), "undecided", dtype=object)
+    for trace_id, verdict in catalogue.rows("SELECT trace_id, verdict FROM verdicts"):
+        place = int(np.searchsorted(sorted_ids, trace_id))
+        if place < len(sorted_ids) and sorted_ids[place] == trace_id:
+            verdicts[place] = verdict
+    return verdicts

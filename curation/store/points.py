@@ -65,14 +65,4 @@ def source_of_points(catalogue: Catalogue, run_id: str) -> NDArray[np.object_]:
     return np.asarray(table["source"].to_numpy(zero_copy_only=False), dtype=object)
 
 
-def verdict_of_points(catalogue: Catalogue, run_id: str) -> NDArray[np.object_]:
-    """(P,) the verdict of each point, "undecided" where nobody decided, in the order of `points`."""
-    table = catalogue.table(
-        f"SELECT coalesce(v.verdict, 'undecided') AS verdict FROM ({_ON_MAP}) m LEFT JOIN verdicts v "
-        "USING (trace_id) ORDER BY m.trace_id",
-        [run_id],
-    )
-    return np.asarray(table["verdict"].to_numpy(zero_copy_only=False), dtype=object)
-
-
 _ON_MAP = "SELECT DISTINCT trace_id FROM map WHERE run_id = ?"

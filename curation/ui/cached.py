@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from curation.demo.report import PlantedReport, planted_report
 from curation.errors import CurationError
+from curation.selection.agreement import Agreement, agreement
 from curation.selection.choose import Pool
 from curation.selection.pool import read_pool
 from curation.selection.recipes import Recipe
@@ -32,9 +35,22 @@ def tokens_of(session: Session) -> int | None:
 
 def tokens_by_trace(session: Session) -> columns.Floats | None:
     """(traces,) completion tokens, aligned with the sorted trace ids; None where no run has counted them."""
-    if "tokens" not in session.score_names:
-        return None
-    return _by_trace(session.key, session.catalogue, session.run_id or "", "tokens")
+    return by_trace(session, "tokens") if "tokens" in session.score_names else None
+
+
+def by_trace(session: Session, name: str) -> columns.Floats:
+    """(traces,) a score of the chosen run, aligned with the sorted trace ids; NaN where it was not computed."""
+    return _by_trace(session.key, session.catalogue, session.run_id or "", name)
+
+
+def trace_ids_of(session: Session) -> NDArray[np.object_]:
+    """(traces,) all trace ids, sorted."""
+    return _trace_ids(session.key, session.catalogue)
+
+
+def agreement_of(session: Session) -> Agreement:
+    """How all scores of the chosen run agree."""
+    return _agreement(session.key, session.catalogue, session.run_id or "", tuple(session.score_names))
 
 
 def sources_of(session: Session) -> list[tuple[str, int]]:
@@ -94,9 +110,19 @@ def _tokens(key: tuple[str, ...], _catalogue: Catalogue, run_id: str) -> int | N
     return overview.total_tokens(_catalogue, run_id)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _by_trace(key: tuple[str, ...], _catalogue: Catalogue, run_id: str, name: str) -> columns.Floats:
     return columns.score_by_trace(_catalogue, run_id, name)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _trace_ids(key: tuple[str, ...], _catalogue: Catalogue) -> NDArray[np.object_]:
+    return columns.trace_ids(_catalogue)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Comparing all scores")
+def _agreement(key: tuple[str, ...], _catalogue: Catalogue, run_id: str, names: tuple[str, ...]) -> Agreement:
+    return agreement(names, [_by_trace(key, _catalogue, run_id, name) for name in names])
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -6,6 +6,7 @@ from streamlit.navigation.page import Page as StreamlitPage
 ICONS = {
     "Overview": ":material/dashboard:",
     "Browse": ":material/list:",
+    "Plane": ":material/add_chart:",
     "Map": ":material/scatter_plot:",
     "Select": ":material/tune:",
     "Export": ":material/download:",
@@ -21,6 +22,7 @@ def pages() -> list[StreamlitPage]:
     return [
         st.Page("pages/overview.py", title="Overview", default=True),
         st.Page("pages/browse.py", title="Browse"),
+        st.Page("pages/plane.py", title="Plane"),
         st.Page("pages/map.py", title="Map"),
         st.Page("pages/select.py", title="Select"),
         st.Page("pages/export.py", title="Export"),

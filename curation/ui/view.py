@@ -102,7 +102,7 @@ def filter_words(view: View) -> list[str]:
     if state.get("browse_search"):
         words.append(f"contains “{escape(state['browse_search'][:60])}”")
     if state.get("browse_lasso"):
-        words.append(f"{plural(len(state['browse_lasso']), 'trace')} from the map")
+        words.append(f"{plural(len(state['browse_lasso']), 'trace')} from a lasso")
     return words
 
 

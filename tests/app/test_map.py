@@ -57,7 +57,7 @@ def test_a_lasso_becomes_a_filter_of_browse(open_app: Open, project: Project, in
     app.session_state["map"] = RIGHT_HALF
     app.button(key="lasso_browse").click().run()
     assert {trace["id"] for trace in lists(app)[0]["traces"]} == set(inside)
-    assert "from the map" in words(app)
+    assert "from a lasso" in words(app)
 
 
 def test_without_a_map_the_command_that_makes_one_is_named(open_app: Open, project: Project) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from curation.store import columns, overview, reading
 from curation.store.catalogue import open_catalogue
+from curation.store.columns import verdicts_of
 from curation.store.decisions import decide, undo
-from curation.store.points import points, score_of_points, source_of_points, verdict_of_points
+from curation.store.points import points, score_of_points, source_of_points
 from curation.store.project import Project
 from curation.traces.trace import Trace
 from tests.app.project import HOSTILE, RUN_ID, build_project, texts
@@ -116,7 +117,7 @@ def test_points_and_their_colours_are_aligned(project: Project) -> None:
     for trace_id, value in zip(places.trace_ids, values, strict=True):
         assert value == known[trace_id] if trace_id in known else np.isnan(value)
     assert len(source_of_points(catalogue, RUN_ID)) == len(places.x) == 60
-    assert set(verdict_of_points(catalogue, RUN_ID)) == {"undecided"}
+    assert set(verdicts_of(catalogue, places.trace_ids)) == {"undecided"}
     assert points(catalogue, "no-such-run") is None
     by_trace = columns.score_by_trace(catalogue, RUN_ID, "rsr")
     assert np.array_equal(by_trace, values, equal_nan=True)

@@ -25,7 +25,7 @@ from curation.scoring.memory import within_memory
 from curation.scoring.progress import Reporter
 
 # The correction is fitted on so many traces more at a time, until two halves of them agree.
-ROUND = 16
+ROUND = 32
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+"""Where a recipe draws its line on each score that it reads, so that it can be drawn over the traces."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.selection.choose import Choice, Ints, Pool
+from curation.selection.recipes import Recipe, score_names
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The values of one score for which that score has no objection.
+
+    A recipe of one score keeps just these. Of those that read more, influence-correct and -incorrect keep a trace that
+    is inside for influence or for its rank, influence-combined one that is so in both groups.
+
+    Attributes:
+        low: The lowest of them; minus infinity if there is no lower end.
+        high: The highest; infinity if there is no upper end.
+    """
+
+    low: float
+    high: float
+
+
+def boundaries(recipe: Recipe, pool: Pool, choice: Choice) -> dict[str, Boundary]:
+    """The boundary on each score that a recipe reads; none for those that read no score, or keep nothing.
+
+    Args:
+        recipe: Resolved.
+        pool: What it read.
+        choice: What it chose.
+    """
+    names = score_names(recipe)
+    if not names or not choice.kept.any():
+        return {}
+    if len(names) == 1:
+        kept = pool.scores[names[0]][choice.kept]
+        low, high = float(kept.min()), float(kept.max())
+        match recipe.name:
+            case "top" | "top-ppl" | "influence":
+                high = math.inf
+            case "bottom" | "bottom-ppl":
+                low = -math.inf
+        return {names[0]: Boundary(low, high)}
+    reach = _reach(recipe, choice)
+    return {name: _up_to(name, pool, choice, reach) for name in names}
+
+
+def _reach(recipe: Recipe, choice: Choice) -> int:
+    """The place, counted from each score's kept end, up to which a trace is safe."""
+    of_groups = [
+        np.minimum(
+            _from_kept_end(f"influence/{group}", choice), _from_kept_end(f"influence-rank/{group}", choice)
+        )
+        for group in ("correct", "incorrect")
+        if f"influence/{group}" in choice.positions
+    ]
+    return int(np.max(of_groups, axis=0)[choice.kept].max())
+
+
+def _from_kept_end(name: str, choice: Choice) -> Ints:
+    """(traces,) place of each, 1 for the value that a recipe likes best: the lowest, of influence on incorrect."""
+    place = choice.positions[name]
+    return (
+        np.where(choice.scored, choice.scored.sum() + 1 - place, 0) if name.endswith("/incorrect") else place
+    )
+
+
+def _up_to(name: str, pool: Pool, choice: Choice, reach: int) -> Boundary:
+    place = _from_kept_end(name, choice)
+    safe = pool.scores[name][choice.scored & (place <= reach)]
+    if name.endswith("/incorrect"):
+        return Boundary(-math.inf, float(safe.max()))
+    return Boundary(float(safe.min()), math.inf)

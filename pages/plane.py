@@ -1,0 +1,132 @@
+"""Plane: where is the harm? One score against another, with what the selection prunes."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from curation.selection.boundary import Boundary, boundaries
+from curation.selection.select import Selection
+from curation.store.columns import verdicts_of
+from curation.ui.cached import agreement_of, by_trace, current_selection, trace_ids_of
+from curation.ui.charts import CONFIG, show
+from curation.ui.format import percent, whole
+from curation.ui.lasso import lasso_panel
+from curation.ui.markup import escape
+from curation.ui.plane_figure import Plane, agreement_figure, plane_figure, view_range
+from curation.ui.recipe_form import describe
+from curation.ui.region import drawn
+from curation.ui.session import Session, current_session
+
+FIRST = ("influence/correct", "influence/incorrect")
+BY_HAND = {"keep": "kept by hand", "veto": "vetoed"}
+
+
+def axes(session: Session) -> tuple[str, str]:
+    """The two scores that were chosen: at first influence on correct and on incorrect, where the run has both."""
+    names = session.score_names
+    first, second = FIRST if set(FIRST) <= set(names) else (names[0], names[min(1, len(names) - 1)])
+    for key, name in (("plane_x", first), ("plane_y", second)):
+        if st.session_state.get(key) not in names:
+            st.session_state[key] = name
+    left, right = st.columns(2)
+    x = left.selectbox("Across", names, key="plane_x", persist_state="session")
+    y = right.selectbox("Up", names, key="plane_y", persist_state="session")
+    return x, y
+
+
+def states(verdicts: NDArray[np.object_], selection: Selection | None) -> NDArray[np.object_]:
+    """What each trace is to the selection, or to the reviewers where there is none."""
+    found = np.full(len(verdicts), "undecided", dtype=object)
+    if selection is not None and len(selection.selected) == len(verdicts):
+        found[:] = np.where(selection.choice.kept, "in the selection", "pruned")
+    for verdict, state in BY_HAND.items():
+        found[verdicts == verdict] = state
+    return found
+
+
+def quadrants(plane: Plane) -> None:
+    """How many traces are on either side of zero, of two signed scores."""
+    both = np.isfinite(plane.x) & np.isfinite(plane.y)
+    total = max(1, int(both.sum()))
+    rows = ["| | | |", "|:--|:--|--:|"]
+    for up in (True, False):
+        for right in (True, False):
+            inside = both & ((plane.x > 0) == right) & ((plane.y > 0) == up)
+            count = int(inside.sum())
+            words = [
+                f"{'raises' if side else 'lowers'} {_group(name)}"
+                for side, name in ((right, plane.x_name), (up, plane.y_name))
+            ]
+            rows.append(f"| {words[0]} | {words[1]} | {whole(count)} ({percent(count / total)}) |")
+    st.markdown("**Quadrants**")
+    st.markdown("\n".join(rows))
+
+
+def _group(name: str) -> str:
+    return escape(name.partition("/")[2] or name)
+
+
+def caption(plane: Plane, shown: int, selection: Selection | None, lines: Mapping[str, Boundary]) -> None:
+    """What is drawn and what is not."""
+    said = []
+    known = np.isfinite(plane.x) & np.isfinite(plane.y)
+    if shown < int(known.sum()):
+        said.append(f"{whole(shown)} of {whole(int(known.sum()))} are drawn; a lasso takes all.")
+    if missing := len(known) - int(known.sum()):
+        said.append(f"{whole(missing)} have not both scores.")
+    outside = np.zeros(len(known), dtype=bool)
+    for values in (plane.x, plane.y):
+        low, high = view_range(values)
+        outside |= (values < low) | (values > high)
+    if hidden := int((known & outside).sum()):
+        said.append(f"{whole(hidden)} lie outside the view; zoom out to see them.")
+    if selection is not None:
+        said.append(escape(describe(selection.recipe)))
+        if set(lines) & {plane.x_name, plane.y_name}:
+            said.append(_line_words(selection, lines))
+    st.caption(" ".join(said))
+
+
+def _line_words(selection: Selection, lines: Mapping[str, Boundary]) -> str:
+    if len(lines) == 1:
+        return "The dashed line is its boundary."
+    return "Dashed: up to there this recipe has no objection; beyond it the rank by single queries may still save a trace."
+
+
+session = current_session()
+if target := st.session_state.pop("go_to", ""):
+    st.switch_page(target)
+st.title("Plane", anchor=False)
+if not session.run or not session.score_names:
+    st.info("The plane needs scores, and there are none yet; the Runs page starts a run.")
+    st.page_link("pages/runs.py", label="Runs", icon=":material/history:")
+    st.stop()
+left, right = st.columns([3, 1], gap="large")
+with left:
+    x, y = axes(session)
+ids = trace_ids_of(session)
+verdicts = verdicts_of(session.catalogue, ids)
+selection = current_selection(session)
+plane = Plane(x, y, by_trace(session, x), by_trace(session, y), ids, states(verdicts, selection))
+known = np.flatnonzero(np.isfinite(plane.x) & np.isfinite(plane.y))
+shown = known[drawn(verdicts[known] != "undecided")]
+with left:
+    of_run = selection is not None and selection.recipe.run_id == session.run_id
+    lines = boundaries(selection.recipe, selection.pool, selection.choice) if selection and of_run else {}
+    caption(plane, len(shown), selection, lines)
+    figure = plane_figure(plane, shown, lines)
+    config = {**CONFIG, "modeBarButtonsToRemove": ["toImage"]}
+    st.plotly_chart(figure, key="plane", on_select="rerun", selection_mode=("lasso", "box"), config=config)
+with right:
+    if all(name.startswith("influence") and not name.startswith("influence-rank") for name in (x, y)):
+        quadrants(plane)
+    lasso_panel(session, "plane", ids, plane.x, plane.y, verdicts)
+with st.expander("How all scores agree", expanded=False):
+    agreement = agreement_of(session)
+    st.caption(
+        f"Spearman's correlation over {whole(agreement.traces)} traces: +1 is the same order, −1 the opposite one, 0 neither. "
+        "A score that agrees with tokens or steps at ±0.9 is mostly length."
+    )
+    show(agreement_figure(agreement), key="agreement")
