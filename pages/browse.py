@@ -5,7 +5,7 @@ import streamlit as st
 from curation.store import browse
 from curation.store.browse import View
 from curation.ui.cached import column_of
-from curation.ui.decide import PAGE_SIZE, open_trace, turn_to
+from curation.ui.decide import PAGE_SIZE, ViewWalk, open_trace, turn_to
 from curation.ui.format import plural
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
@@ -75,4 +75,4 @@ trace_id = st.session_state.get("trace", "")
 with right, st.container(key="reader"):
     if trace_id:
         show_link(trace_id)
-        reader(session, view, trace_id)
+        reader(session, view, trace_id, ViewWalk())

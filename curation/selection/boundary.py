@@ -45,28 +45,38 @@ def boundaries(recipe: Recipe, pool: Pool, choice: Choice) -> dict[str, Boundary
             case "bottom" | "bottom-ppl":
                 low = -math.inf
         return {names[0]: Boundary(low, high)}
-    reach = _reach(recipe, choice)
+    reach = int(standing(recipe, choice)[choice.kept].max())
     return {name: _up_to(name, pool, choice, reach) for name in names}
 
 
-def _reach(recipe: Recipe, choice: Choice) -> int:
-    """The place, counted from each score's kept end, up to which a trace is safe."""
+def standing(recipe: Recipe, choice: Choice) -> Ints:
+    """(traces,) place of each by the recipe's own rule, 1 for what it would keep first; 0 where it is not scored.
+
+    For mid-ppl it is the place by perplexity, from the highest: that recipe keeps a band of places. For random and rds+
+    there is none: all 0.
+    """
+    if not choice.positions or recipe.name in ("random", "rds+"):
+        return np.zeros(len(choice.kept), dtype=np.int64)
+    if recipe.name in ("bottom", "bottom-ppl"):
+        return _turned(next(iter(choice.positions.values())), choice)
     of_groups = [
         np.minimum(
             _from_kept_end(f"influence/{group}", choice), _from_kept_end(f"influence-rank/{group}", choice)
         )
         for group in ("correct", "incorrect")
-        if f"influence/{group}" in choice.positions
+        if {f"influence/{group}", f"influence-rank/{group}"} <= set(choice.positions)
     ]
-    return int(np.max(of_groups, axis=0)[choice.kept].max())
+    return np.max(of_groups, axis=0) if of_groups else next(iter(choice.positions.values()))
 
 
 def _from_kept_end(name: str, choice: Choice) -> Ints:
     """(traces,) place of each, 1 for the value that a recipe likes best: the lowest, of influence on incorrect."""
     place = choice.positions[name]
-    return (
-        np.where(choice.scored, choice.scored.sum() + 1 - place, 0) if name.endswith("/incorrect") else place
-    )
+    return _turned(place, choice) if name.endswith("/incorrect") else place
+
+
+def _turned(place: Ints, choice: Choice) -> Ints:
+    return np.where(choice.scored, choice.scored.sum() + 1 - place, 0)
 
 
 def _up_to(name: str, pool: Pool, choice: Choice, reach: int) -> Boundary:

@@ -40,7 +40,12 @@ def tokens_by_trace(session: Session) -> columns.Floats | None:
 
 def by_trace(session: Session, name: str) -> columns.Floats:
     """(traces,) a score of the chosen run, aligned with the sorted trace ids; NaN where it was not computed."""
-    return _by_trace(session.key, session.catalogue, session.run_id or "", name)
+    return by_trace_of_run(session, session.run_id or "", name)
+
+
+def by_trace_of_run(session: Session, run_id: str, name: str) -> columns.Floats:
+    """The same of any run."""
+    return _by_trace(session.key, session.catalogue, run_id, name)
 
 
 def trace_ids_of(session: Session) -> NDArray[np.object_]:

@@ -1,6 +1,6 @@
 """Plotly figures in the app's colours: blue is helpful, orange is harmful, in light and in dark."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil
@@ -66,10 +66,35 @@ def distributions(columns: Sequence[Column], wide: int = 4) -> go.Figure:
 def split_histogram(values: NDArray[np.float64], kept: NDArray[np.bool_], column: Column) -> go.Figure:
     """The distribution of a score: what a selection keeps over what it leaves out."""
     colors = palette()
+    return _stacked(values, {"kept": (kept, colors.helpful), "left out": (~kept, colors.faint)}, column)
+
+
+def parted_histogram(
+    values: NDArray[np.float64], parts: Mapping[str, NDArray[np.bool_]], column: Column
+) -> go.Figure:
+    """The distribution of a score over what the first selection alone keeps, both, the second alone, and neither.
+
+    Args:
+        values: (traces,) the score.
+        parts: Four of them, by name.
+        column: The score's own column, which sets the bins.
+    """
+    colors = palette()
+    inks = (colors.harmful, colors.neutral, colors.helpful, colors.faint)
+    return _stacked(
+        values,
+        {escape(name): (inside, ink) for (name, inside), ink in zip(parts.items(), inks, strict=True)},
+        column,
+    )
+
+
+def _stacked(
+    values: NDArray[np.float64], parts: Mapping[str, tuple[NDArray[np.bool_], str]], column: Column
+) -> go.Figure:
     _, edges = column.histogram(BINS)
     inside = np.clip(values, edges[0], edges[-1])
     figure = go.Figure()
-    for name, which, color in (("kept", kept, colors.helpful), ("left out", ~kept, colors.faint)):
+    for name, (which, color) in parts.items():
         counts, _ = np.histogram(inside[which & np.isfinite(values)], edges)
         figure.add_trace(_bars(counts, edges, [color] * BINS, name))
     figure.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})

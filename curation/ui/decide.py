@@ -1,7 +1,8 @@
 """Deciding: buttons and keys whose callbacks write to the log at once, then move on to the next trace."""
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import streamlit as st
 
@@ -23,7 +24,38 @@ def open_trace(trace_id: str) -> None:
     st.session_state["reader_part"] = 1
 
 
-def decision_bar(trace_id: str, verdict: str) -> None:
+class Walk(Protocol):
+    """The list that a reviewer walks along: what comes next is the list's to say."""
+
+    def neighbour(self, session: Session, trace_id: str, step: Literal[-1, 1]) -> str | None:
+        """The trace after (1) or before (-1) one; None at the end."""
+
+    def after_decision(self, session: Session, trace_id: str) -> str | None:
+        """Where to go when a trace is decided; None: stay."""
+
+    def show(self, session: Session, trace_id: str) -> None:
+        """Make it the trace that the reader shows."""
+
+
+@dataclass(frozen=True)
+class ViewWalk:
+    """The list of Browse."""
+
+    def neighbour(self, session: Session, trace_id: str, step: Literal[-1, 1]) -> str | None:
+        """By the view's order."""
+        return browse.neighbour(session.catalogue, current_view(session), trace_id, step)
+
+    def after_decision(self, session: Session, trace_id: str) -> str | None:
+        """The next one."""
+        return self.neighbour(session, trace_id, 1)
+
+    def show(self, session: Session, trace_id: str) -> None:
+        """Open it, and turn to its page."""
+        open_trace(trace_id)
+        turn_to(session, trace_id)
+
+
+def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
     """Keep, veto, undecided, undo, and the ways to the traces before and after."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
@@ -31,7 +63,7 @@ def decision_bar(trace_id: str, verdict: str) -> None:
             key="keep",
             shortcut="K",
             on_click=_record,
-            args=(trace_id, "keep"),
+            args=(walk, trace_id, "keep"),
             type=_kind("keep", verdict),
         )
         st.button(
@@ -39,19 +71,22 @@ def decision_bar(trace_id: str, verdict: str) -> None:
             key="veto",
             shortcut="V",
             on_click=_record,
-            args=(trace_id, "veto"),
+            args=(walk, trace_id, "veto"),
             type=_kind("veto", verdict),
         )
-        st.button("Undecided", key="undecided", shortcut="U", on_click=_record, args=(trace_id, "undecided"))
+        st.button(
+            "Undecided", key="undecided", shortcut="U", on_click=_record, args=(walk, trace_id, "undecided")
+        )
         st.button(
             "Undo",
             key="undo",
             shortcut="Z",
             on_click=_undo,
+            args=(walk,),
             help="Takes back your last decision, single or bulk.",
         )
-        st.button("Previous", key="previous", shortcut="Left", on_click=_move, args=(trace_id, -1))
-        st.button("Next", key="next", shortcut="Right", on_click=_move, args=(trace_id, 1))
+        st.button("Previous", key="previous", shortcut="Left", on_click=_move, args=(walk, trace_id, -1))
+        st.button("Next", key="next", shortcut="Right", on_click=_move, args=(walk, trace_id, 1))
     with st.container(horizontal=True, gap="small"):
         st.text_input(
             "Reason", key="reason", placeholder="Reason, kept with the decision", label_visibility="collapsed"
@@ -83,10 +118,10 @@ def _kind(verdict: str, current: str) -> Literal["primary", "secondary"]:
     return "primary" if verdict == current else "secondary"
 
 
-def _record(trace_id: str, verdict: Verdict) -> None:
+def _record(walk: Walk, trace_id: str, verdict: Verdict) -> None:
     session = current_session()
     try:
-        following = browse.neighbour(session.catalogue, current_view(session), trace_id, 1)
+        following = walk.after_decision(session, trace_id)
         reason, note = st.session_state.get("reason", ""), st.session_state.get("note", "")
         decide(session.project, [trace_id], verdict, reason=reason, note=note, actor=session.reviewer)
     except CurationError as error:
@@ -94,10 +129,10 @@ def _record(trace_id: str, verdict: Verdict) -> None:
         return
     st.session_state["reason"] = st.session_state["note"] = ""
     tell(f"{DONE[verdict]} {short_id(trace_id)}; Z takes it back.")
-    _show(session, following or trace_id)
+    walk.show(session, following or trace_id)
 
 
-def _undo() -> None:
+def _undo(walk: Walk) -> None:
     session = current_session()
     try:
         undone = undo(session.project, actor=session.reviewer)
@@ -111,21 +146,16 @@ def _undo() -> None:
     last = session.catalogue.rows("SELECT trace_id FROM decisions WHERE number = ?", [undone.number])[0][0]
     what = short_id(last) if undone.traces == 1 else plural(undone.traces, "trace")
     tell(f"Took back the decision on {what}.")
-    _show(session, last)
+    walk.show(session, last)
 
 
-def _move(trace_id: str, step: Literal[-1, 1]) -> None:
+def _move(walk: Walk, trace_id: str, step: Literal[-1, 1]) -> None:
     session = current_session()
-    following = browse.neighbour(session.catalogue, current_view(session), trace_id, step)
+    following = walk.neighbour(session, trace_id, step)
     if following is None:
         tell("This is the last trace of the list." if step == 1 else "This is the first trace of the list.")
     else:
-        _show(session, following)
-
-
-def _show(session: Session, trace_id: str) -> None:
-    open_trace(trace_id)
-    turn_to(session, trace_id)
+        walk.show(session, following)
 
 
 def turn_to(session: Session, trace_id: str) -> None:

@@ -6,9 +6,11 @@ from streamlit.navigation.page import Page as StreamlitPage
 ICONS = {
     "Overview": ":material/dashboard:",
     "Browse": ":material/list:",
+    "Review": ":material/rate_review:",
     "Plane": ":material/add_chart:",
     "Map": ":material/scatter_plot:",
     "Select": ":material/tune:",
+    "Compare": ":material/compare_arrows:",
     "Export": ":material/download:",
     "Runs": ":material/history:",
 }
@@ -22,9 +24,11 @@ def pages() -> list[StreamlitPage]:
     return [
         st.Page("pages/overview.py", title="Overview", default=True),
         st.Page("pages/browse.py", title="Browse"),
+        st.Page("pages/review.py", title="Review"),
         st.Page("pages/plane.py", title="Plane"),
         st.Page("pages/map.py", title="Map"),
         st.Page("pages/select.py", title="Select"),
+        st.Page("pages/compare.py", title="Compare"),
         st.Page("pages/export.py", title="Export"),
         st.Page("pages/runs.py", title="Runs"),
     ]

@@ -8,7 +8,7 @@ from curation.store.reading import Reading, Standing, StepValue
 from curation.traces.steps import split_steps
 from curation.ui import trace_facts
 from curation.ui.cached import column_of
-from curation.ui.decide import decision_bar, show_told
+from curation.ui.decide import Walk, decision_bar, show_told
 from curation.ui.format import (
     MARKS,
     VERDICT_WORDS,
@@ -23,7 +23,7 @@ from curation.ui.widgets import step_view
 RAW, BESIDE, RENDERED = "Raw", "Side by side", "Rendered"
 
 
-def reader(session: Session, view: View, trace_id: str) -> None:
+def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     """Show a trace of the project, or say that there is none of that id."""
     trace = reading.read(session.catalogue, trace_id, st.session_state.get("reader_part", 1) - 1)
     if trace is None:
@@ -31,7 +31,7 @@ def reader(session: Session, view: View, trace_id: str) -> None:
         return
     found = reading.standings(session.catalogue, session.run_id, trace_id) if session.run_id else {}
     _headline(session, view, trace, found)
-    decision_bar(trace.trace_id, trace.verdict)
+    decision_bar(trace.trace_id, trace.verdict, walk)
     show_told()
     st.markdown("**Problem**")
     if trace.system:

@@ -21,7 +21,7 @@ from curation.scoring.influence.factors import (
     eigenvectors,
     reliability,
 )
-from curation.scoring.memory import within_memory
+from curation.scoring.memory import give_back, within_memory
 from curation.scoring.progress import Reporter
 
 # The correction is fitted on so many traces more at a time, until two halves of them agree.
@@ -121,6 +121,7 @@ def _bases(
     reporter: Reporter,
 ) -> dict[str, tuple[Basis, Basis]]:
     """(Q_A, Q_S) by module name, in the precision that gradients come in; layers that read one input share their Q_A."""
+    give_back()
     reporter.start("eigenvectors", len(covariances.a) + len(covariances.s))
     of_a, of_s = (_decomposed(sums, tokens, dtype, reporter) for sums in (covariances.a, covariances.s))
     reporter.finish()

@@ -1,0 +1,218 @@
+"""Compare: how do two choices differ? Two selections, or two runs."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from curation.errors import CurationError
+from curation.selection.agreement import agreement
+from curation.selection.compare import Difference, difference
+from curation.selection.saved import list_selections, load_recipe
+from curation.selection.select import Selection
+from curation.store.browse import lines
+from curation.store.columns import score_names
+from curation.store.overview import Run
+from curation.ui import charts
+from curation.ui.cached import by_trace_of_run, column_of, selection_of, tokens_by_trace, trace_ids_of
+from curation.ui.decide import open_trace
+from curation.ui.format import MISSING, number, percent, plural, whole
+from curation.ui.markup import escape
+from curation.ui.recipe_form import describe
+from curation.ui.session import Session, current_session
+from curation.ui.sidebar import run_label
+from curation.ui.view import show_in_browse
+from curation.ui.widgets import trace_list
+
+LISTED = 10
+SELECTIONS, RUNS = "Two selections", "Two runs"
+
+
+def selections(session: Session) -> None:
+    """What two saved selections keep: in numbers, as distributions, as lists."""
+    saved = list_selections(session.project)
+    if len(saved) < 2:
+        st.info("Two saved selections are needed to compare; the Select page saves them under names.")
+        st.page_link("pages/select.py", label="Select", icon=":material/tune:")
+        return
+    left, right = st.columns(2)
+    a = left.selectbox("A", saved, key="compare_a", persist_state="session")
+    others = [name for name in saved if name != a]
+    b = right.selectbox("B", others, key="compare_b", persist_state="session")
+    made: list[Selection] = []
+    for place, name in ((left, a), (right, b)):
+        try:
+            made.append(selection_of(session, load_recipe(session.project, name)))
+        except CurationError as error:
+            place.error(escape(str(error)))
+            return
+        place.caption(escape(describe(made[-1].recipe)))
+    found = difference(*made)
+    parts = {
+        f"only {a}": found.only_a,
+        "both": found.both,
+        f"only {b}": found.only_b,
+        "neither": found.neither,
+    }
+    counts(session, found, parts)
+    if session.score_names:
+        distribution(session, parts)
+    for place, name in zip(st.columns(2, gap="large"), (f"only {a}", f"only {b}"), strict=True):
+        with place:
+            of_part(session, found, name, parts[name])
+
+
+def counts(session: Session, found: Difference, parts: Mapping[str, NDArray[np.bool_]]) -> None:
+    """How many traces and tokens are in each part."""
+    tokens = tokens_by_trace(session)
+    for place, (name, inside) in zip(st.columns(len(parts)), parts.items(), strict=True):
+        place.metric(escape(name.capitalize()), whole(int(inside.sum())))
+        if tokens is not None and len(tokens) == len(inside):
+            place.caption(plural(int(np.nansum(tokens[inside])), "token"))
+    st.caption(
+        f"Of the traces that at least one of them keeps, both keep {percent(found.overlap)}. "
+        "Decisions by hand are applied in both."
+    )
+
+
+def distribution(session: Session, parts: Mapping[str, NDArray[np.bool_]]) -> None:
+    """One score, by part."""
+    name = st.selectbox(
+        "Distribution of", session.score_names, key="compare_score", persist_state="session", width=320
+    )
+    column = column_of(session, name)
+    values = by_trace_of_run(session, session.run_id or "", name)
+    if len(values) == len(next(iter(parts.values()))):
+        charts.show(charts.parted_histogram(values, parts, column), key="compare_histogram")
+
+
+def of_part(session: Session, found: Difference, name: str, inside: NDArray[np.bool_]) -> None:
+    """The first traces of a part, and the way to all of them."""
+    ids = [found.trace_ids[i] for i in np.flatnonzero(inside)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{escape(name.capitalize())}**: {plural(len(ids), 'trace')}", width="stretch")
+        if ids and st.button("Show in Browse", key=f"browse_{name}", icon=":material/list:", type="tertiary"):
+            show_in_browse(lasso=ids)
+            open_trace("")
+            st.switch_page("pages/browse.py")
+    if ids:
+        first = lines(session.catalogue, [(trace_id, None) for trace_id in ids[:LISTED]])
+        trace_list(first, [], key=f"list_{name}", on_choose=_read)
+    if len(ids) > LISTED:
+        st.caption(f"and {whole(len(ids) - LISTED)} more")
+
+
+def runs(session: Session) -> None:
+    """How far two runs put the traces in the same order, and which ones they place differently."""
+    if len(session.runs) < 2:
+        st.info("Two runs are needed to compare; the Runs page starts one.")
+        st.page_link("pages/runs.py", label="Runs", icon=":material/history:")
+        return
+    labels = {run.run_id: f"{run_label(run)} ({run.run_id[-8:]})" for run in session.runs}
+    left, right = st.columns(2)
+    a = left.selectbox(
+        "Run A", list(labels), format_func=labels.__getitem__, key="compare_run_a", persist_state="session"
+    )
+    others = [run_id for run_id in labels if run_id != a]
+    b = right.selectbox(
+        "Run B", others, format_func=labels.__getitem__, key="compare_run_b", persist_state="session"
+    )
+    shared = [
+        name for name in score_names(session.catalogue, a) if name in set(score_names(session.catalogue, b))
+    ]
+    if not shared:
+        st.info("These runs have no score in common.")
+        return
+    st.markdown(_differences(*(next(run for run in session.runs if run.run_id == one) for one in (a, b))))
+    name = st.selectbox("Score", shared, key="compare_run_score", persist_state="session", width=320)
+    values = [by_trace_of_run(session, run_id, name) for run_id in (a, b)]
+    rho = float(agreement(("a", "b"), values).rho[0, 1])
+    both = np.isfinite(values[0]) & np.isfinite(values[1])
+    missing = [int((np.isfinite(one) & ~both).sum()) for one in values]
+    st.markdown(
+        f"Over {plural(int(both.sum()), 'trace')} that both scored, Spearman's correlation of **{escape(name)}** is "
+        f"**{MISSING if np.isnan(rho) else number(rho, signed=True)}**; {whole(missing[0])} only in A, {whole(missing[1])} only in B."
+    )
+    moved(session, values, both)
+
+
+def moved(session: Session, values: list[NDArray[np.float64]], both: NDArray[np.bool_]) -> None:
+    """The traces that change their place most."""
+    ids = trace_ids_of(session)[both]
+    if not len(ids):
+        return
+    places = [np.argsort(np.argsort(-one[both], kind="stable"), kind="stable") + 1 for one in values]
+    change = places[1] - places[0]
+    for title, order in (
+        ("Higher in B", np.argsort(change, kind="stable")),
+        ("Lower in B", np.argsort(-change, kind="stable")),
+    ):
+        st.markdown(f"**{title}**")
+        for index in order[:5].tolist():
+            if change[index] == 0:
+                break
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button(
+                    ids[index][:8],
+                    key=f"moved_{ids[index]}",
+                    type="tertiary",
+                    on_click=_read,
+                    args=(ids[index],),
+                )
+                st.caption(
+                    f"#{whole(int(places[0][index]))} in A, #{whole(int(places[1][index]))} in B of {whole(len(ids))}"
+                )
+
+
+def _differences(a: Run, b: Run) -> str:
+    """The settings in which two runs differ, as a table."""
+
+    def settings(run: Run) -> dict[str, str]:
+        plain = {
+            "model": run.model,
+            "adapter": run.adapter,
+            "precision": run.dtype,
+            "traces not scored": whole(run.unscored),
+        }
+        share = run.coverage.get("share")
+        plain["parameters attributed"] = MISSING if share is None else percent(float(share))
+        return plain | {
+            key: str(value) for key, value in run.parameters.items() if not isinstance(value, dict | list)
+        }
+
+    first, second = settings(a), settings(b)
+    differ = [key for key in first | second if first.get(key) != second.get(key) and key != "key"]
+    rows = [
+        f"| {escape(key)} | {escape(first.get(key, MISSING))} | {escape(second.get(key, MISSING))} |"
+        for key in differ
+    ]
+    return (
+        "\n".join(["| What differs | A | B |", "|:--|:--|:--|", *rows])
+        if rows
+        else "They were asked for the same."
+    )
+
+
+def _read(trace_id: str) -> None:
+    open_trace(trace_id)
+    st.session_state["go_to"] = "pages/browse.py"
+
+
+session = current_session()
+if target := st.session_state.pop("go_to", ""):
+    st.switch_page(target)
+st.title("Compare", anchor=False)
+what = st.segmented_control(
+    "Compare",
+    [SELECTIONS, RUNS],
+    default=SELECTIONS,
+    required=True,
+    key="compare_what",
+    persist_state="session",
+    label_visibility="collapsed",
+)
+if what == RUNS:
+    runs(session)
+else:
+    selections(session)

@@ -1,0 +1,91 @@
+"""Review: where is a human worth most? A queue of undecided traces, and the reader in full width."""
+
+import streamlit as st
+
+from curation.selection.queue import ORDERS
+from curation.ui.cached import current_selection, points_of
+from curation.ui.format import listed, whole
+from curation.ui.markup import escape
+from curation.ui.queue import Queue, compared, current_queue, draw_up
+from curation.ui.reader import reader
+from curation.ui.session import Session, current_session
+from curation.ui.view import current_view
+
+TITLES = {"boundary": "Near the line", "disagreement": "Scores disagree", "clusters": "One of each cluster"}
+
+
+def offered(session: Session) -> list[str]:
+    """The orders that this project has what it takes for."""
+    selection = current_selection(session)
+    has = {
+        "boundary": selection is not None and selection.recipe.name not in ("random", "rds+"),
+        "disagreement": len(compared(session)) > 1,
+        "clusters": points_of(session) is not None,
+    }
+    return [order for order in ORDERS if has[order]]
+
+
+def controls(session: Session, orders: list[str]) -> None:
+    """Which traces, and how many at a time."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        order = st.segmented_control(
+            "Serve undecided traces",
+            orders,
+            default=orders[0],
+            required=True,
+            key="queue_order",
+            persist_state="session",
+            format_func=TITLES.__getitem__,
+            help="; ".join(f"{TITLES[order]}: those {ORDERS[order]}" for order in ORDERS),
+        )
+        length = st.number_input(
+            "At a time", 1, 1_000, 50, key="queue_length", persist_state="session", width=140
+        )
+        st.button(
+            "New queue", key="new_queue", on_click=_new, args=(session, order or orders[0], int(length))
+        )
+    if order == "disagreement":
+        st.caption(
+            f"Compared are {escape(listed(compared(session)))}, each turned so that it goes with the first."
+        )
+    elif order == "boundary":
+        st.caption(f"The line is that of the selection {escape(session.selection_name)}.")
+
+
+def _new(session: Session, order: str, length: int) -> None:
+    queue = draw_up(session, order, length)
+    if queue.trace_ids:
+        queue.show(session, queue.trace_ids[0])
+
+
+def progress(queue: Queue, decided: int, trace_id: str) -> None:
+    """How much of the queue is done, and where the reader is."""
+    total = len(queue.trace_ids)
+    place = queue.trace_ids.index(trace_id) + 1
+    st.progress(decided / total, f"{whole(decided)} of {whole(total)} decided; this is number {whole(place)}")
+    if decided == total:
+        st.success("This queue is done; a new one serves the next traces.")
+
+
+session = current_session()
+orders = offered(session)
+if not orders:
+    st.title("Review", anchor=False)
+    st.info(
+        "A queue needs a selection, two scores or a map, and there is none of them yet; the Runs page starts a run."
+    )
+    st.page_link("pages/runs.py", label="Runs", icon=":material/history:")
+    st.stop()
+controls(session, orders)
+queue = current_queue()
+wanted = (st.session_state["queue_order"] or orders[0], int(st.session_state["queue_length"]))
+if queue is None or queue.order != wanted[0]:
+    queue = draw_up(session, *wanted)
+if not queue.trace_ids:
+    st.success("Every trace that this order would serve is decided.")
+    st.stop()
+if st.session_state.get("trace") not in queue.trace_ids:
+    queue.show(session, queue.after_decision(session, "") or queue.trace_ids[0])
+trace_id = st.session_state["trace"]
+progress(queue, len(queue.decided(session)), trace_id)
+reader(session, current_view(session), trace_id, queue)
