@@ -7,21 +7,18 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from curation.errors import CurationError
-from curation.selection.agreement import agreement
 from curation.selection.compare import Difference, difference
 from curation.selection.saved import list_selections, load_recipe
 from curation.selection.select import Selection
 from curation.store.browse import lines
-from curation.store.columns import score_names
-from curation.store.overview import Run
 from curation.ui import charts
-from curation.ui.cached import by_trace_of_run, column_of, selection_of, tokens_by_trace, trace_ids_of
+from curation.ui.cached import by_trace_of_run, column_of, selection_of, tokens_by_trace
+from curation.ui.compare_runs import compare_runs
 from curation.ui.decide import open_trace
-from curation.ui.format import MISSING, number, percent, plural, whole
+from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.recipe_form import describe
 from curation.ui.session import Session, current_session
-from curation.ui.sidebar import run_label
 from curation.ui.view import show_in_browse
 from curation.ui.widgets import trace_list
 
@@ -103,97 +100,6 @@ def of_part(session: Session, found: Difference, name: str, inside: NDArray[np.b
         st.caption(f"and {whole(len(ids) - LISTED)} more")
 
 
-def runs(session: Session) -> None:
-    """How far two runs put the traces in the same order, and which ones they place differently."""
-    if len(session.runs) < 2:
-        st.info("Two runs are needed to compare; the Runs page starts one.")
-        st.page_link("pages/runs.py", label="Runs", icon=":material/history:")
-        return
-    labels = {run.run_id: f"{run_label(run)} ({run.run_id[-8:]})" for run in session.runs}
-    left, right = st.columns(2)
-    a = left.selectbox(
-        "Run A", list(labels), format_func=labels.__getitem__, key="compare_run_a", persist_state="session"
-    )
-    others = [run_id for run_id in labels if run_id != a]
-    b = right.selectbox(
-        "Run B", others, format_func=labels.__getitem__, key="compare_run_b", persist_state="session"
-    )
-    shared = [
-        name for name in score_names(session.catalogue, a) if name in set(score_names(session.catalogue, b))
-    ]
-    if not shared:
-        st.info("These runs have no score in common.")
-        return
-    st.markdown(_differences(*(next(run for run in session.runs if run.run_id == one) for one in (a, b))))
-    name = st.selectbox("Score", shared, key="compare_run_score", persist_state="session", width=320)
-    values = [by_trace_of_run(session, run_id, name) for run_id in (a, b)]
-    rho = float(agreement(("a", "b"), values).rho[0, 1])
-    both = np.isfinite(values[0]) & np.isfinite(values[1])
-    missing = [int((np.isfinite(one) & ~both).sum()) for one in values]
-    st.markdown(
-        f"Over {plural(int(both.sum()), 'trace')} that both scored, Spearman's correlation of **{escape(name)}** is "
-        f"**{MISSING if np.isnan(rho) else number(rho, signed=True)}**; {whole(missing[0])} only in A, {whole(missing[1])} only in B."
-    )
-    moved(session, values, both)
-
-
-def moved(session: Session, values: list[NDArray[np.float64]], both: NDArray[np.bool_]) -> None:
-    """The traces that change their place most."""
-    ids = trace_ids_of(session)[both]
-    if not len(ids):
-        return
-    places = [np.argsort(np.argsort(-one[both], kind="stable"), kind="stable") + 1 for one in values]
-    change = places[1] - places[0]
-    for title, order in (
-        ("Higher in B", np.argsort(change, kind="stable")),
-        ("Lower in B", np.argsort(-change, kind="stable")),
-    ):
-        st.markdown(f"**{title}**")
-        for index in order[:5].tolist():
-            if change[index] == 0:
-                break
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.button(
-                    ids[index][:8],
-                    key=f"moved_{ids[index]}",
-                    type="tertiary",
-                    on_click=_read,
-                    args=(ids[index],),
-                )
-                st.caption(
-                    f"#{whole(int(places[0][index]))} in A, #{whole(int(places[1][index]))} in B of {whole(len(ids))}"
-                )
-
-
-def _differences(a: Run, b: Run) -> str:
-    """The settings in which two runs differ, as a table."""
-
-    def settings(run: Run) -> dict[str, str]:
-        plain = {
-            "model": run.model,
-            "adapter": run.adapter,
-            "precision": run.dtype,
-            "traces not scored": whole(run.unscored),
-        }
-        share = run.coverage.get("share")
-        plain["parameters attributed"] = MISSING if share is None else percent(float(share))
-        return plain | {
-            key: str(value) for key, value in run.parameters.items() if not isinstance(value, dict | list)
-        }
-
-    first, second = settings(a), settings(b)
-    differ = [key for key in first | second if first.get(key) != second.get(key) and key != "key"]
-    rows = [
-        f"| {escape(key)} | {escape(first.get(key, MISSING))} | {escape(second.get(key, MISSING))} |"
-        for key in differ
-    ]
-    return (
-        "\n".join(["| What differs | A | B |", "|:--|:--|:--|", *rows])
-        if rows
-        else "They were asked for the same."
-    )
-
-
 def _read(trace_id: str) -> None:
     open_trace(trace_id)
     st.session_state["go_to"] = "pages/browse.py"
@@ -213,6 +119,6 @@ what = st.segmented_control(
     label_visibility="collapsed",
 )
 if what == RUNS:
-    runs(session)
+    compare_runs(session, _read)
 else:
     selections(session)
