@@ -6,10 +6,12 @@ from pathlib import Path
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.export.formats import FORMATS
+from curation.export.contents import contents_of
+from curation.export.formats import CARRY_MASKS, FORMATS
 from curation.export.rows import preview
 from curation.export.verify import Verification, verify
 from curation.export.write import export
+from curation.selection.masks import masked_spans, of_selected
 from curation.selection.recipes import Recipe
 from curation.selection.select import Selection
 from curation.ui.cached import recipe_of, selection_of, tokens_by_trace
@@ -36,23 +38,46 @@ def choose(session: Session) -> tuple[str, Path]:
     return format, session.project.root / "exports" / Path(typed.strip() or default).expanduser()
 
 
-def contents(session: Session, selection: Selection, format: str) -> None:
+def policy_of(session: Session, selection: Selection, format: str) -> str:
+    """What to do with traces whose steps are vetoed, asked where the format cannot carry that."""
+    masks = of_selected(masked_spans(session.catalogue, selection.decision_number), selection.selected_ids)
+    if not masks:
+        return "refuse"
+    of_traces = plural(len(masks), "selected trace")
+    if format in CARRY_MASKS:
+        st.caption(f"Vetoed steps are in {of_traces}; this format says that they carry no loss.")
+        return "refuse"
+    left_out = st.checkbox(
+        f"Leave out the traces with vetoed steps ({len(masks):,}), which this format cannot carry",
+        key="drop_masked",
+    )
+    return "drop" if left_out else "refuse"
+
+
+def contents(session: Session, selection: Selection, format: str, policy: str) -> None:
     st.markdown(f"**{escape(session.selection_name)}**: {escape(describe(selection.recipe))}")
     st.markdown(
         f"{selection_summary(selection, tokens_by_trace(session))}. A veto and a keep by hand beat the recipe."
     )
     for note in selection.notes:
         st.caption(escape(note))
+    try:
+        exported = contents_of(session.catalogue, selection, format, policy)
+    except CurationError as error:
+        st.warning(escape(str(error)))
+        return
     st.markdown("**First three rows**")
-    for row in preview(session.catalogue, selection, format):
+    for row in preview(session.catalogue, exported, format):
         cut = row if len(row) <= 2_000 else f"{row[:2_000]} … ({len(row):,} characters)"
         st.code(cut, language=None, wrap_lines=True)
 
 
-def _write(session: Session, format: str, path: Path, overwrite: bool) -> None:
+def _write(session: Session, format: str, path: Path, overwrite: bool, policy: str) -> None:
     try:
         with st.spinner("Writing"):
-            manifest = export(session.project, session.selection_name, format, path, overwrite=overwrite)
+            manifest = export(
+                session.project, session.selection_name, format, path, overwrite=overwrite, masked=policy
+            )
     except CurationError as error:
         tell(str(error))
         return
@@ -111,6 +136,8 @@ if recipe is None:
     st.page_link("pages/select.py", label="Select", icon=":material/tune:")
     st.stop()
 format, path = choose(session)
+selection = selection_of(session, recipe)
+policy = policy_of(session, selection, format)
 exists = path.exists()
 with st.container(horizontal=True, vertical_alignment="center"):
     overwrite = st.checkbox("Replace the file that is there", key="overwrite") if exists else False
@@ -119,9 +146,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
         key="write",
         type="primary",
         on_click=_write,
-        args=(session, format, path, overwrite),
+        args=(session, format, path, overwrite, policy),
         disabled=exists and not overwrite,
     )
 show_told()
-contents(session, selection_of(session, recipe), format)
+contents(session, selection, format, policy)
 written(session)

@@ -8,6 +8,7 @@ import typer
 
 from curation.commands.output import JsonOption, ProjectArgument, answer, wrong_use
 from curation.errors import ExportError, ProjectError
+from curation.export.contents import POLICIES
 from curation.export.formats import FORMATS
 from curation.export.verify import verify as verify_export
 from curation.export.write import export as write_export
@@ -112,15 +113,22 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     format: Annotated[str, typer.Option(help=", ".join(FORMATS))] = "messages",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    masked: Annotated[
+        str, typer.Option(help="Traces with vetoed steps, if the format cannot carry that: refuse or drop.")
+    ] = "refuse",
     as_json: JsonOption = False,
 ) -> None:
     """Write a selection to a file, with a manifest and a card beside it."""
     if format not in FORMATS:
         raise typer.BadParameter(f"{format!r} is no format; use one of {', '.join(FORMATS)}.")
-    manifest = write_export(open_project(project), selection, format, output, overwrite=overwrite)
+    if masked not in POLICIES:
+        raise typer.BadParameter(f"{masked!r} is neither refuse nor drop.")
+    manifest = write_export(
+        open_project(project), selection, format, output, overwrite=overwrite, masked=masked
+    )
     answer(
         {"file": str(output), **asdict(manifest)},
-        f"Wrote {manifest.counts['kept']:,} traces to {output}.",
+        f"Wrote {manifest.rows:,} traces to {output}.",
         as_json,
     )
 

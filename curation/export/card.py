@@ -13,6 +13,10 @@ _FIELDS = {
     "messages": "`messages`: a list of turns with `role` and `content`",
     "prompt-completion": "`prompt`, `completion`, and `system` where there is one",
     "sharegpt": "`conversations`: a list of turns with `from` and `value`",
+    "segments": "`segments`: a list of pieces with `text` and `label`, which says whether a piece carries loss (axolotl's "
+    "`input_output`; add your model's template)",
+    "spans": "`prompt`, `completion`, `system` where there is one, and `loss_mask`: start and stop, in characters of the "
+    "completion, of what carries no loss",
     "alpaca": "`instruction`, `input` (empty), `output`, and `system` where there is one",
     "parquet": ", ".join(f"`{name}`" for name in COLUMNS),
 }
@@ -40,6 +44,7 @@ license: unknown
 
 {manifest.rows:,} chain-of-thought traces in the order of ingest, as {manifest.format}.
 Each holds {_FIELDS[manifest.format]}.
+{_masks(manifest)}
 
 ## How they were chosen
 
@@ -72,6 +77,16 @@ The manifest beside this file, {_code(manifest.file + ".manifest.json")}, names 
 Unknown to the program that wrote this: it is the licence of the sources.
 State it here before you pass the file on.
 """
+
+
+def _masks(manifest: Manifest) -> str:
+    """What became of vetoed steps."""
+    if manifest.masked_traces:
+        column = ", in the column `loss_mask`" if manifest.format == "parquet" else ""
+        return f"In {manifest.masked_traces:,} of them vetoed steps are marked to carry no loss{column}."
+    if manifest.dropped_traces:
+        return f"Selected traces with vetoed steps, which this format cannot carry, were left out: {manifest.dropped_traces:,}."
+    return ""
 
 
 def _block(text: str) -> str:

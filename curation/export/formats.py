@@ -9,9 +9,12 @@ import pyarrow.parquet as pq
 
 from curation.errors import ExportError
 from curation.export.sink import Sink
+from curation.selection.masks import segments
 
 COLUMNS = ("trace_id", "prompt", "response", "answer", "system", "metadata", "source", "source_row")
 SCHEMA = pa.schema([(name, pa.int64() if name == "source_row" else pa.string()) for name in COLUMNS])
+# The same with the spans of the response that carry no loss, where steps of a selected trace are vetoed.
+MASKED_SCHEMA = SCHEMA.append(pa.field("loss_mask", pa.list_(pa.list_(pa.int32()))))
 ROW_GROUP_BYTES = 32 * 2**20
 Row = Mapping[str, Any]
 
@@ -37,6 +40,22 @@ def _alpaca(row: Row) -> dict[str, Any]:
     return _with_system(row, {"instruction": row["prompt"], "input": "", "output": row["response"]})
 
 
+def _spans(row: Row) -> dict[str, Any]:
+    """`loss_mask`: start and stop, in characters of the completion, of what carries no loss."""
+    return _prompt_completion(row) | {"loss_mask": _masked(row)}
+
+
+def _segments(row: Row) -> dict[str, Any]:
+    """axolotl's `input_output`: pieces of text in order, `label` says whether a piece carries loss."""
+    before = [row["system"], row["prompt"]] if row["system"] else [row["prompt"]]
+    pieces = [*((text + "\n", False) for text in before), *segments(row["response"], _masked(row))]
+    return {"segments": [{"label": carries, "text": piece} for piece, carries in pieces]}
+
+
+def _masked(row: Row) -> list[tuple[int, int]]:
+    return [(start, stop) for start, stop in row.get("loss_mask") or ()]
+
+
 def _with_system(row: Row, shaped: dict[str, Any]) -> dict[str, Any]:
     """A system message is part of what the model learns from, so a row that has one never loses it."""
     return shaped | ({"system": row["system"]} if row["system"] else {})
@@ -47,8 +66,12 @@ _SHAPES: dict[str, Callable[[Row], Mapping[str, Any]]] = {
     "prompt-completion": _prompt_completion,
     "sharegpt": _sharegpt,
     "alpaca": _alpaca,
+    "segments": _segments,
+    "spans": _spans,
 }
 FORMATS = (*_SHAPES, "parquet")
+# Those that can say of a part of a response that it carries no loss.
+CARRY_MASKS = ("segments", "spans", "parquet")
 
 
 def check_format(name: str) -> None:
@@ -69,10 +92,10 @@ def line(name: str, row: Row) -> str:
     return text
 
 
-def write_rows(name: str, batches: Iterable[pa.RecordBatch], sink: Sink) -> None:
-    """Write traces (columns `COLUMNS`) in a format, a batch at a time."""
+def write_rows(name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: Sink) -> None:
+    """Write traces (batches of a schema, `SCHEMA` or `MASKED_SCHEMA`) in a format, a batch at a time."""
     if name == "parquet":
-        _write_parquet(batches, sink)
+        _write_parquet(batches, schema, sink)
     else:
         write_lines(name, batches, sink)
 
@@ -84,14 +107,14 @@ def write_lines(name: str, batches: Iterable[pa.RecordBatch], sink: Sink) -> Non
             sink.write(line(name, row).encode() + b"\n")
 
 
-def _write_parquet(batches: Iterable[pa.RecordBatch], sink: Sink) -> None:
+def _write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: Sink) -> None:
     """Write row groups of some megabytes, whatever the size of the batches."""
     waiting: list[pa.RecordBatch] = []
-    with pq.ParquetWriter(sink, SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in batches:
             waiting.append(batch)
             if sum(each.nbytes for each in waiting) >= ROW_GROUP_BYTES:
-                writer.write_table(pa.Table.from_batches(waiting, SCHEMA))
+                writer.write_table(pa.Table.from_batches(waiting, schema))
                 waiting = []
         if waiting:
-            writer.write_table(pa.Table.from_batches(waiting, SCHEMA))
+            writer.write_table(pa.Table.from_batches(waiting, schema))

@@ -15,12 +15,13 @@ import duckdb
 import pyarrow as pa
 
 from curation.errors import ExportError
+from curation.export.contents import Contents
 from curation.export.sink import Sink, file_sha256
 from curation.selection.recipes import to_fields
 from curation.selection.select import Selection
 from curation.store.catalogue import Catalogue
 
-_EVENTS = """SELECT number, trace_id, verdict, reason, note, actor, time, batch, undoes
+_EVENTS = """SELECT number, trace_id, verdict, reason, note, actor, time, batch, undoes, start, stop
              FROM decisions WHERE number <= ? ORDER BY number"""
 
 
@@ -41,6 +42,8 @@ class Manifest:
         counts: How many traces went which way.
         selected_sha256: Hash of the sorted ids of the traces in it.
         rows: Traces in the file.
+        masked_traces: How many of them have vetoed steps, which the file says.
+        dropped_traces: How many selected ones are not in the file, since their steps are vetoed.
         bytes: Its length.
         sha256: Its hash.
         versions: Of the programs that wrote it.
@@ -63,6 +66,8 @@ class Manifest:
     sha256: str
     versions: Mapping[str, str]
     created: str
+    masked_traces: int = 0
+    dropped_traces: int = 0
 
 
 def manifest_path(path: Path) -> Path:
@@ -71,13 +76,21 @@ def manifest_path(path: Path) -> Path:
 
 
 def make_manifest(
-    catalogue: Catalogue, selection: Selection, *, name: str, format: str, path: Path, written: Sink
+    catalogue: Catalogue,
+    selection: Selection,
+    contents: Contents,
+    *,
+    name: str,
+    format: str,
+    path: Path,
+    written: Sink,
 ) -> Manifest:
     """Put together what there is to say about an export that was just written.
 
     Args:
         catalogue: What it was made from.
-        selection: What is in it.
+        selection: What it was made of.
+        contents: What is in it.
         name: The selection's name.
         format: The export's format.
         path: The export's final place.
@@ -97,11 +110,13 @@ def make_manifest(
         decisions_sha256=decisions_sha256(catalogue, selection.decision_number),
         counts=asdict(selection.counts),
         selected_sha256=ids_sha256(selection),
-        rows=selection.counts.kept,
+        rows=len(contents.trace_ids),
         bytes=written.bytes,
         sha256=written.sha256,
         versions=versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        masked_traces=len(contents.masks),
+        dropped_traces=contents.dropped,
     )
 
 
@@ -129,7 +144,9 @@ def ids_sha256(selection: Selection) -> str:
 def decisions_sha256(catalogue: Catalogue, number: int) -> str:
     """Hash of the decision log up to an event."""
     digest = hashlib.sha256()
-    for event in catalogue.rows(_EVENTS, [number]):
+    for *event, start, stop in catalogue.rows(_EVENTS, [number]):
+        if start is not None:  # Events on whole traces hash as they did before there were others.
+            event += [start, stop]
         digest.update(json.dumps(event, default=str).encode() + b"\n")
     return digest.hexdigest()
 
@@ -155,7 +172,7 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError, TypeError) as error:
         raise ExportError(f"{path.name} cannot be read as a manifest; restore it or export again.") from error
     kinds: dict[str, type] = {"runs": list, **dict.fromkeys(("recipe", "inputs", "counts", "versions"), dict)}
-    kinds |= dict.fromkeys(("decision_number", "rows", "bytes"), int)
+    kinds |= dict.fromkeys(("decision_number", "rows", "bytes", "masked_traces", "dropped_traces"), int)
     for each in fields(Manifest):
         if not isinstance(getattr(manifest, each.name), kinds.get(each.name, str)):
             raise ExportError(f"{path.name} is damaged at {each.name!r}; restore it or export again.")

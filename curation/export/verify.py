@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.errors import CurationError, ExportError
-from curation.export.formats import COLUMNS, check_format, write_lines
+from curation.export.contents import contents_of
+from curation.export.formats import check_format, write_lines
 from curation.export.manifest import (
     Manifest,
     decisions_sha256,
@@ -18,7 +19,7 @@ from curation.export.manifest import (
     read_manifest,
     versions,
 )
-from curation.export.rows import selected_rows
+from curation.export.rows import exported_rows
 from curation.export.sink import Sink, file_sha256
 from curation.selection.recipes import from_fields
 from curation.selection.select import Selection, select
@@ -145,18 +146,21 @@ def _selection(selection: Selection, manifest: Manifest) -> Check:
 def _content(path: Path, catalogue: Catalogue, selection: Selection, manifest: Manifest) -> Check:
     """The file, made again; Parquet by its rows, since its bytes depend on the version of its writer."""
     made = Sink()
-    write_lines(manifest.format, selected_rows(catalogue, selection), made)
+    contents = contents_of(
+        catalogue, selection, manifest.format, "drop" if manifest.dropped_traces else "refuse"
+    )
+    write_lines(manifest.format, exported_rows(catalogue, contents), made)
     there = manifest.sha256
     if manifest.format == "parquet":
         read = Sink()
-        write_lines("parquet", _parquet_rows(path), read)
+        write_lines("parquet", _parquet_rows(path, contents.schema.names), read)
         there = read.sha256
     if made.sha256 == there:
         return Check("content", True, "Made again from the project, the content is the same.")
     return Check("content", False, "Made again from the project, the content differs; export again.")
 
 
-def _parquet_rows(path: Path) -> Iterator[pa.RecordBatch]:
+def _parquet_rows(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """The rows of an exported Parquet file, in slices."""
     with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=2048, columns=list(COLUMNS))
+        yield from file.iter_batches(batch_size=2048, columns=columns)

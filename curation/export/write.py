@@ -5,9 +5,10 @@ from pathlib import Path
 
 from curation.errors import ExportError
 from curation.export.card import card, card_path
+from curation.export.contents import Contents, contents_of
 from curation.export.formats import check_format, write_rows
 from curation.export.manifest import Manifest, make_manifest, manifest_path, to_json
-from curation.export.rows import selected_rows
+from curation.export.rows import exported_rows
 from curation.export.sink import Sink, file_sha256
 from curation.selection.saved import load_recipe
 from curation.selection.select import Selection, select
@@ -17,7 +18,13 @@ from curation.store.publish import flush
 
 
 def export(
-    project: Project, selection_name: str, format: str, path: Path, *, overwrite: bool = False
+    project: Project,
+    selection_name: str,
+    format: str,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    masked: str = "refuse",
 ) -> Manifest:
     """Write a saved selection to a file, in the order of ingest, with a manifest and a card beside it.
 
@@ -29,9 +36,11 @@ def export(
         format: One of `FORMATS`.
         path: Where to; `.manifest.json` and `.card.md` are added for the two beside it.
         overwrite: Replace a file that is there.
+        masked: What becomes of traces whose steps are vetoed if the format cannot carry that: "refuse" or "drop".
 
     Raises:
-        ExportError: The format is unknown, the file is there, cannot be written, or a batch cannot be read.
+        ExportError: The format is unknown or cannot carry vetoed steps, the file is there, cannot be written, or a batch
+            cannot be read.
         SelectionError: The selection is unknown or cannot be made.
     """
     check_format(format)
@@ -41,7 +50,9 @@ def export(
     catalogue = open_catalogue(project)
     try:
         _refuse_damage(catalogue)
-        return _write(catalogue, select(catalogue, recipe), selection_name, format, path)
+        selection = select(catalogue, recipe)
+        contents = contents_of(catalogue, selection, format, masked)
+        return _write(catalogue, selection, contents, selection_name, format, path)
     except OSError as error:
         raise ExportError(f"{path} cannot be written ({error}); nothing was left there.") from error
     finally:
@@ -66,15 +77,19 @@ def _refuse_place(project: Project, path: Path, overwrite: bool) -> None:
         )
 
 
-def _write(catalogue: Catalogue, selection: Selection, name: str, format: str, path: Path) -> Manifest:
+def _write(
+    catalogue: Catalogue, selection: Selection, contents: Contents, name: str, format: str, path: Path
+) -> Manifest:
     """Write all three beside their places first, so that nothing can be seen before all is on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     places = [card_path(path), manifest_path(path), path]
     token = secrets.token_hex(4)
     parts = [place.with_name(f".{place.name}-{token}.part") for place in places]
     try:
-        sink = _write_file(parts[2], format, catalogue, selection)
-        manifest = make_manifest(catalogue, selection, name=name, format=format, path=path, written=sink)
+        sink = _write_file(parts[2], format, catalogue, contents)
+        manifest = make_manifest(
+            catalogue, selection, contents, name=name, format=format, path=path, written=sink
+        )
         parts[0].write_bytes(card(manifest, selection).encode())
         parts[1].write_bytes(to_json(manifest))
         for part in parts:
@@ -88,11 +103,11 @@ def _write(catalogue: Catalogue, selection: Selection, name: str, format: str, p
     return manifest
 
 
-def _write_file(part: Path, format: str, catalogue: Catalogue, selection: Selection) -> Sink:
+def _write_file(part: Path, format: str, catalogue: Catalogue, contents: Contents) -> Sink:
     """Stream the traces to disk and read them back."""
     with part.open("xb") as file:
         sink = Sink(file)
-        write_rows(format, selected_rows(catalogue, selection), sink)
+        write_rows(format, exported_rows(catalogue, contents), contents.schema, sink)
     flush(part)
     if file_sha256(part) != sink.sha256:
         raise ExportError(f"{part} was not stored as it was written; check the disk and export again.")

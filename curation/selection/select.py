@@ -130,8 +130,8 @@ def read_verdicts(catalogue: Catalogue, number: int | None = None) -> tuple[int,
         "SELECT coalesce(max(number), 0) FROM decisions WHERE number <= coalesce(?, number)", [number]
     )
     rows = catalogue.rows(
-        """SELECT trace_id, verdict, coalesce(nullif(reason, ''), note, '') FROM decisions WHERE number <= ?
-           QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY number DESC) = 1""",
+        """SELECT trace_id, verdict, coalesce(nullif(reason, ''), note, '') FROM decisions
+           WHERE number <= ? AND start IS NULL QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY number DESC) = 1""",
         [last[0][0]],
     )
     held = {trace_id: (verdict, reason) for trace_id, verdict, reason in rows if verdict in ("keep", "veto")}

@@ -12,7 +12,7 @@ import pyarrow as pa
 from curation.errors import ProjectError
 from curation.store import database
 from curation.store.database import Connection, Parameters, literal
-from curation.store.decisions import CURRENT, decision_log, decision_stamp
+from curation.store.decisions import CURRENT, CURRENT_STEPS, decision_log, decision_stamp
 from curation.store.project import Project
 from curation.store.schema import BATCH, DECISIONS, MAP, QUERIES, RUN, column_names, create_statements
 
@@ -23,7 +23,8 @@ _RUN_TABLES = [name for name in RUN if name != "run"]
 @dataclass
 class Catalogue:
     """A project as tables: traces, duplicates, rejected, queries, run, scores, steps, query_scores, vectors,
-    query_vectors, unscored, map, decisions (the log) and verdicts (what holds now for each decided trace).
+    query_vectors, unscored, map, decisions (the log), verdicts (what holds now for each decided
+    trace) and step_vetoes (the steps that are vetoed now).
 
     Attributes:
         project: The project that was read.
@@ -103,6 +104,7 @@ def open_catalogue(project: Project, *, files: Collection[str] | None = None) ->
         for name, columns in tables.items():
             _view(connection, name, columns, attached, of_run=name in _RUN_TABLES)
     connection.execute(f"CREATE VIEW verdicts AS {CURRENT}")
+    connection.execute(f"CREATE VIEW step_vetoes AS {CURRENT_STEPS}")
     catalogue.refresh()
     return catalogue
 

@@ -23,9 +23,18 @@ _one_at_a_time = threading.Lock()
 
 # The last event of a trace says what holds now; an undo carries the verdict that it brings back.
 CURRENT = """
-    SELECT trace_id, verdict, reason, note, actor, time, number FROM decisions
+    SELECT trace_id, verdict, reason, note, actor, time, number FROM decisions WHERE start IS NULL
     QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY number DESC) = 1
 """
+# The same for steps; a step is vetoed or it is not.
+CURRENT_STEPS = """
+    SELECT trace_id, start, stop, reason, note, actor, time, number FROM
+    (SELECT * FROM decisions WHERE start IS NOT NULL
+     QUALIFY row_number() OVER (PARTITION BY trace_id, start, stop ORDER BY number DESC) = 1)
+    WHERE verdict = 'veto'
+"""
+# Columns that logs of version 0.1 do not have.
+_LATER = ("start", "stop")
 
 
 @dataclass(frozen=True)
@@ -44,18 +53,31 @@ def decide(
     reason: str = "",
     note: str = "",
     actor: str = "",
+    step: tuple[int, int] | None = None,
 ) -> Decided:
     """Record one verdict on one or many traces, as one step that one undo takes back. On disk when this returns.
+
+    Args:
+        project: The project.
+        trace_ids: Of the traces.
+        verdict: What is decided.
+        reason: Why, in a word or two.
+        note: Anything more.
+        actor: Who decides.
+        step: Start and stop, in characters of the response, if the verdict is about a step alone: a vetoed step stays in
+            the trace and leaves the loss; "undecided" lets it back in.
 
     Raises:
         ProjectError: The verdict is none of keep, veto, undecided, or the log stays locked.
     """
     if verdict not in get_args(Verdict):
         raise ProjectError(f"{verdict!r} is no verdict; use keep, veto or undecided.")
+    if step and (verdict == "keep" or not 0 <= step[0] < step[1]):
+        raise ProjectError(f"Step {step} cannot be given {verdict!r}: a step is vetoed, or undecided.")
     unique = list(dict.fromkeys(trace_ids))
 
     def append(log: Connection) -> Decided:
-        events = [(trace_id, verdict, reason, note, None) for trace_id in unique]
+        events = [(trace_id, verdict, reason, note, None, *(step or (None, None))) for trace_id in unique]
         return _append(log, events, actor)
 
     return _transaction(project, append) if unique else Decided(0, 0)
@@ -81,14 +103,16 @@ def undo(project: Project, *, actor: str | None = None) -> Decided:
             return Decided(0, 0)
         events = rows(
             log,
-            """WITH undone AS (SELECT trace_id, number FROM decisions WHERE batch = $1),
+            """WITH undone AS (SELECT trace_id, start, stop, number FROM decisions WHERE batch = $1),
                     standing AS (SELECT * FROM decisions WHERE undoes IS NULL AND batch <> $1 AND number NOT IN
                                  (SELECT undoes FROM decisions WHERE undoes IS NOT NULL))
                SELECT undone.trace_id, coalesce(arg_max(standing.verdict, standing.number), 'undecided'),
                       coalesce(arg_max(standing.reason, standing.number), ''),
-                      coalesce(arg_max(standing.note, standing.number), ''), undone.number
+                      coalesce(arg_max(standing.note, standing.number), ''), undone.number, undone.start, undone.stop
                FROM undone LEFT JOIN standing ON standing.trace_id = undone.trace_id
-               GROUP BY undone.trace_id, undone.number ORDER BY undone.number""",
+                   AND standing.start IS NOT DISTINCT FROM undone.start
+                   AND standing.stop IS NOT DISTINCT FROM undone.stop
+               GROUP BY ALL ORDER BY undone.number""",
             [last],
         )
         return _append(log, events, actor or "")
@@ -120,7 +144,7 @@ def _events(log: Connection, create: bool = False) -> pa.Table:
 
 
 def _append(log: Connection, events: Sequence[tuple[Any, ...]], actor: str) -> Decided:
-    """Add (trace_id, verdict, reason, note, undoes) events as one batch, numbered on from the last."""
+    """Add (trace_id, verdict, reason, note, undoes, start, stop) events as one batch, numbered on from the last."""
     first = rows(log, "SELECT coalesce(max(number), 0) + 1 FROM decisions")[0][0]
     now = datetime.now(UTC).replace(tzinfo=None)
     count = len(events)
@@ -135,6 +159,8 @@ def _append(log: Connection, events: Sequence[tuple[Any, ...]], actor: str) -> D
         "time": pa.array([now] * count, pa.timestamp("us")),
         "batch": pa.array([first] * count, pa.int64()),
         "undoes": pa.array(columns[4], pa.int64()),
+        "start": pa.array(columns[5], pa.int32()),
+        "stop": pa.array(columns[6], pa.int32()),
     }
     load(log, "decisions", pa.table(data))
     return Decided(count, first + count - 1)
@@ -145,6 +171,10 @@ def _transaction(project: Project, work: Callable[[Connection], Result]) -> Resu
     with _one_at_a_time, _patiently_open(project) as log:
         log.execute("BEGIN")
         log.execute(create_statements(DECISIONS)[0].replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
+        there = {name for (name,) in rows(log, "SELECT column_name FROM (DESCRIBE decisions)")}
+        for name in _LATER:
+            if name not in there:
+                log.execute(f"ALTER TABLE decisions ADD COLUMN {name} INTEGER")
         result = work(log)
         log.execute("COMMIT")
         return result

@@ -69,7 +69,7 @@ class StepValue:
 
 @dataclass(frozen=True)
 class Event:
-    """A decision on a trace, as the log has it."""
+    """A decision on a trace, or on one of its steps, as the log has it."""
 
     number: int
     verdict: str
@@ -78,6 +78,7 @@ class Event:
     actor: str
     time: datetime
     is_undo: bool
+    step: tuple[int, int] | None
 
 
 def read(catalogue: Catalogue, trace_id: str, part: int = 0) -> Reading | None:
@@ -124,8 +125,17 @@ def unscored_reason(catalogue: Catalogue, run_id: str, trace_id: str) -> str:
 def history(catalogue: Catalogue, trace_id: str) -> list[Event]:
     """All decisions on a trace, newest first."""
     found = catalogue.rows(
-        """SELECT number, verdict, reason, note, actor, time, undoes IS NOT NULL FROM decisions
+        """SELECT number, verdict, reason, note, actor, time, undoes IS NOT NULL, start, stop FROM decisions
            WHERE trace_id = ? ORDER BY number DESC""",
         [trace_id],
     )
-    return [Event(*row) for row in found]
+    return [
+        Event(number, verdict, reason, note, actor, time, undone, None if start is None else (start, stop))
+        for number, verdict, reason, note, actor, time, undone, start, stop in found
+    ]
+
+
+def vetoed_steps(catalogue: Catalogue, trace_id: str) -> set[tuple[int, int]]:
+    """Start and stop of each step of a trace that is vetoed now."""
+    found = catalogue.rows("SELECT start, stop FROM step_vetoes WHERE trace_id = ?", [trace_id])
+    return {(start, stop) for start, stop in found}

@@ -33,10 +33,11 @@ MAP = {
     "map": "run_id VARCHAR, trace_id VARCHAR, x DOUBLE, y DOUBLE, cluster INTEGER",
 }
 
-# An event; verdict is keep, veto or undecided; undoes is the number of the event it takes back.
+# An event; verdict is keep, veto or undecided; undoes is the number of the event it takes back. It is about the step
+# at start to stop, characters of the response, or about the whole trace where these are NULL.
 DECISIONS = {
     "decisions": "number BIGINT, trace_id VARCHAR, verdict VARCHAR, reason VARCHAR, note VARCHAR, "
-    "actor VARCHAR, time TIMESTAMP, batch BIGINT, undoes BIGINT",
+    "actor VARCHAR, time TIMESTAMP, batch BIGINT, undoes BIGINT, start INTEGER, stop INTEGER",
 }
 
 

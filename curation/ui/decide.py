@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.store import browse
+from curation.store import browse, reading
 from curation.store.decisions import Verdict, decide, undo
 from curation.ui.format import plural, short_id
 from curation.ui.markup import sentence
@@ -102,6 +102,28 @@ def decide_many(trace_ids: Sequence[str], verdict: Verdict, reason: str) -> None
         tell(f"{DONE[verdict]} {plural(done.traces, 'trace')}. Undo in Browse takes it back.")
     except CurationError as error:
         tell(str(error))
+
+
+def veto_step(trace_id: str, start: int, stop: int) -> None:
+    """Take a step out of the loss, or let it back in; for the step's own button."""
+    session = current_session()
+    vetoed = (start, stop) in reading.vetoed_steps(session.catalogue, trace_id)
+    reason, note = st.session_state.get("reason", ""), st.session_state.get("note", "")
+    try:
+        verdict: Verdict = "undecided" if vetoed else "veto"
+        decide(
+            session.project,
+            [trace_id],
+            verdict,
+            reason=reason,
+            note=note,
+            actor=session.reviewer,
+            step=(start, stop),
+        )
+    except CurationError as error:
+        tell(str(error))
+        return
+    tell("The step is back in the loss." if vetoed else "The step is out of the loss; Z takes it back.")
 
 
 def tell(message: str) -> None:

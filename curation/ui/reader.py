@@ -1,5 +1,7 @@
 """The reader: one trace in full, raw beside rendered, its steps coloured, and what is known of it."""
 
+from functools import partial
+
 import streamlit as st
 
 from curation.store import reading
@@ -8,11 +10,12 @@ from curation.store.reading import Reading, Standing, StepValue
 from curation.traces.steps import split_steps
 from curation.ui import trace_facts
 from curation.ui.cached import column_of
-from curation.ui.decide import Walk, decision_bar, show_told
+from curation.ui.decide import Walk, decision_bar, show_told, veto_step
 from curation.ui.format import (
     MARKS,
     VERDICT_WORDS,
     place,
+    plural,
     short_id,
     whole,
 )
@@ -96,6 +99,7 @@ def _response(session: Session, trace: Reading) -> None:
         st.number_input("Part", 1, trace.parts, key="reader_part")
     if session.run and steps and not any(one.startswith("influence/") for one in steps):
         st.caption(_not_split(str(session.run.parameters.get("steps", "none"))))
+    vetoed = reading.vetoed_steps(session.catalogue, trace.trace_id)
     split = steps.get(name) or [StepValue(a, b, None) for a, b in _plain_steps(trace)]
     if show == BESIDE:
         left, right = st.columns(2)
@@ -103,7 +107,20 @@ def _response(session: Session, trace: Reading) -> None:
         left = right = st.container()
     if show in (RAW, BESIDE):
         with left:
-            step_view(trace.response, split, name=name, key="steps", start=trace.start, highlight=_searched())
+            step_view(
+                trace.response,
+                split,
+                name=name,
+                key="steps",
+                start=trace.start,
+                highlight=_searched(),
+                vetoed=vetoed,
+                on_veto=partial(veto_step, trace.trace_id),
+            )
+    if vetoed:
+        st.caption(
+            f"{plural(len(vetoed), 'step')} vetoed: in the trace, but not in the loss, in the export formats that can say so."
+        )
     if show in (RENDERED, BESIDE):
         with right:
             st.markdown(rendered(trace.response))

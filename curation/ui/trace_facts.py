@@ -61,6 +61,8 @@ def history(session: Session, trace: Reading) -> None:
     st.markdown("**Decisions**")
     for event in events:
         words = VERDICT_WORDS.get(event.verdict, event.verdict) + (" again, by undo" if event.is_undo else "")
+        if event.step:
+            words = f"step at character {whole(event.step[0])} {words}"
         said = " · ".join(escape(text) for text in (event.reason, event.note) if text)
         who = escape(event.actor or "somebody")
         st.caption(f"{moment(event.time)} UTC, {who}: **{words}**{f', {said}' if said else ''}")

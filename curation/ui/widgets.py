@@ -1,6 +1,6 @@
 """The app's own components: a list of traces and a trace in steps. They build text nodes, never HTML."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,8 @@ def step_view(
     start: int = 0,
     highlight: str = "",
     numbered: bool = True,
+    vetoed: Collection[tuple[int, int]] = (),
+    on_veto: Callable[[int, int], None] | None = None,
 ) -> None:
     """The raw text of a response, step by step, coloured by what a score says of each.
 
@@ -121,7 +123,15 @@ def step_view(
         start: Character offset of `text` in the response.
         highlight: What was searched for.
         numbered: Whether the steps show their numbers.
+        vetoed: Start and stop of each step that leaves the loss.
+        on_veto: Called with start and stop of a step whose number was clicked, before the rerun that follows.
     """
+
+    def veto_changed() -> None:
+        chosen = st.session_state[key].get("veto")
+        if chosen and on_veto:
+            on_veto(*chosen)
+
     values = [abs(step.value) for step in steps if step.value is not None]
     largest = max(values, default=0.0) or 1.0
     signed = name.startswith("influence")
@@ -134,6 +144,8 @@ def step_view(
                 {
                     "number": whole(place_) if numbered else "",
                     "text": piece,
+                    "span": [step.start, step.stop],
+                    "vetoed": (step.start, step.stop) in vetoed,
                     "label": label,
                     "title": f"Step {place_}: {name} {label}{_meaning(step.value, name)}",
                     "share": None if step.value is None else step.value / largest,
@@ -145,8 +157,9 @@ def step_view(
         "signed": signed,
         "numbered": numbered,
         "highlight": highlight,
+        "can_veto": on_veto is not None,
     }
-    _component("step_view")(key=key, data=data)
+    _component("step_view")(key=key, data=data, on_veto_change=veto_changed)
 
 
 def _meaning(value: float | None, name: str) -> str:

@@ -106,4 +106,4 @@ def test_a_lasso_on_the_map_becomes_a_list(
         page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down, steps=8)
     page.mouse.up()
     page.get_by_role("button", name="Show these in Browse").click()
-    expect(page.get_by_text(re.compile("traces from the map"))).to_be_visible()
+    expect(page.get_by_text(re.compile("traces from a lasso"))).to_be_visible()

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.errors import ExportError, SelectionError
+from curation.export.contents import contents_of
 from curation.export.formats import FORMATS
 from curation.export.rows import preview
 from curation.export.verify import verify
@@ -76,6 +77,9 @@ def one_row(row: dict[str, Any], format: str) -> tuple[str, str, str]:
             return turns.get("system", ""), turns["human"], turns["gpt"]
         case "alpaca":
             return row.get("system", ""), row["instruction"] + row["input"], row["output"]
+        case "segments":
+            *before, prompt = [one["text"][:-1] for one in row["segments"] if not one["label"]]
+            return "".join(before), prompt, "".join(one["text"] for one in row["segments"] if one["label"])
         case _:
             return row.get("system", ""), row["prompt"], row["completion"]
 
@@ -201,7 +205,9 @@ def test_a_damaged_batch_is_not_left_out_in_silence(scored: Project, tmp_path: P
 def test_preview_is_the_head_of_the_export(scored: Project, tmp_path: Path) -> None:
     export(scored, "half", "messages", tmp_path / "half.jsonl")
     catalogue = open_catalogue(scored)
-    lines = preview(catalogue, select(catalogue, Recipe("influence")), "messages", 1)
+    lines = preview(
+        catalogue, contents_of(catalogue, select(catalogue, Recipe("influence")), "messages"), "messages", 1
+    )
     catalogue.close()
     assert lines == (tmp_path / "half.jsonl").read_text().splitlines()[:1]
 

@@ -13,7 +13,7 @@ from curation.store.project import Project
 from curation.store.publish import publishing
 from curation.store.schema import BATCH, DECISIONS, MAP, QUERIES, RUN
 
-VIEWS = [*BATCH, *QUERIES, *RUN, *MAP, *DECISIONS, "verdicts"]
+VIEWS = [*BATCH, *QUERIES, *RUN, *MAP, *DECISIONS, "verdicts", "step_vetoes"]
 
 
 def add_trace(connection: Connection, trace_id: str) -> None:

@@ -200,3 +200,46 @@ def test_the_log_can_be_opened_by_anyone_between_decisions(project: Project) -> 
     decide(project, ["t1"], "veto")
     with connect(project.decisions, read_only=True) as plain:
         assert plain.execute("SELECT count(*) FROM decisions").fetchall() == [(1,)]
+
+
+def vetoed(project: Project) -> set[tuple[str, int, int]]:
+    return set(open_catalogue(project).rows("SELECT trace_id, start, stop FROM step_vetoes"))
+
+
+def test_a_step_is_vetoed_beside_its_trace_and_undone_like_it(project: Project) -> None:
+    decide(project, ["t1"], "keep")
+    decide(project, ["t1"], "veto", reason="wrong", step=(3, 9))
+    decide(project, ["t1"], "veto", step=(9, 12))
+    assert verdicts(project) == {"t1": "keep"}
+    assert vetoed(project) == {("t1", 3, 9), ("t1", 9, 12)}
+    assert undo(project).traces == 1
+    assert vetoed(project) == {("t1", 3, 9)}
+    decide(project, ["t1"], "undecided", step=(3, 9))
+    assert vetoed(project) == set()
+    undo(project)
+    assert vetoed(project) == {("t1", 3, 9)}
+    undo(project)
+    undo(project)
+    assert (verdicts(project), vetoed(project)) == ({"t1": "undecided"}, set())
+
+
+@pytest.mark.parametrize(("verdict", "step"), [("keep", (0, 3)), ("veto", (3, 3)), ("veto", (-1, 3))])
+def test_what_a_step_cannot_be_given_is_refused(
+    project: Project, verdict: str, step: tuple[int, int]
+) -> None:
+    with pytest.raises(ProjectError, match="a step is vetoed, or undecided"):
+        decide(project, ["t1"], verdict, step=step)  # type: ignore[arg-type]
+    assert not project.decisions.exists()
+
+
+def test_a_log_of_before_there_were_steps_goes_on(project: Project) -> None:
+    decide(project, ["t1"], "veto", reason="old")
+    with connect(project.decisions) as log:
+        log.execute("ALTER TABLE decisions DROP COLUMN start")
+        log.execute("ALTER TABLE decisions DROP COLUMN stop")
+    assert verdicts(project) == {"t1": "veto"}
+    decide(project, ["t1"], "veto", step=(0, 4))
+    assert vetoed(project) == {("t1", 0, 4)}
+    assert undo(project).traces == 1
+    assert undo(project).traces == 1
+    assert (verdicts(project), vetoed(project)) == ({"t1": "undecided"}, set())

@@ -4,9 +4,19 @@ function tint(share, signed) {
   return (strength) => `color-mix(in srgb, ${color} ${Math.round(Math.abs(share) * strength)}%, transparent)`;
 }
 
-function stepRow(step, data) {
-  const row = element("div", "step");
-  if (data.numbered) row.append(element("div", "number", step.number));
+function stepNumber(step, data, veto) {
+  if (!data.can_veto) return element("div", "number", step.number);
+  const button = element("button", "number", step.vetoed ? "✕ " + step.number : step.number);
+  button.title = step.vetoed
+    ? `Step ${step.number} is vetoed: it stays in the trace and leaves the loss. Click to let it back in.`
+    : `Veto step ${step.number}: it stays in the trace and leaves the loss.`;
+  button.onclick = () => veto(step.span);
+  return button;
+}
+
+function stepRow(step, data, veto) {
+  const row = element("div", step.vetoed ? "step vetoed" : "step");
+  if (data.numbered) row.append(stepNumber(step, data, veto));
   if (data.measured) {
     row.append(element("div", "value", step.label));
     row.title = step.title;
@@ -22,8 +32,9 @@ function stepRow(step, data) {
 }
 
 export default function (component) {
-  const { data, parentElement } = component;
+  const { data, parentElement, setTriggerValue } = component;
+  const veto = (span) => setTriggerValue("veto", span);
   const steps = element("div", data.measured ? "steps" : data.numbered ? "steps plain" : "steps bare");
-  for (const step of data.steps) steps.append(stepRow(step, data));
+  for (const step of data.steps) steps.append(stepRow(step, data, veto));
   parentElement.querySelector(".root").replaceChildren(steps);
 }

@@ -1,0 +1,45 @@
+"""Vetoed steps: what stays in a trace and leaves the loss."""
+
+from collections.abc import Mapping, Sequence
+
+from curation.store.catalogue import Catalogue
+
+# Start and stop in characters of the response; those of one trace are in order and do not touch.
+Spans = Sequence[tuple[int, int]]
+
+
+def masked_spans(catalogue: Catalogue, decision_number: int) -> dict[str, Spans]:
+    """The spans of each trace that carry no loss, after the decisions up to a number; traces without any are not there."""
+    rows = catalogue.rows(
+        """SELECT trace_id, start, stop FROM
+           (SELECT * FROM decisions WHERE number <= ? AND start IS NOT NULL
+            QUALIFY row_number() OVER (PARTITION BY trace_id, start, stop ORDER BY number DESC) = 1)
+           WHERE verdict = 'veto' ORDER BY trace_id, start, stop""",
+        [decision_number],
+    )
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for trace_id, start, stop in rows:
+        of_trace = spans.setdefault(trace_id, [])
+        if of_trace and start <= of_trace[-1][1]:
+            of_trace[-1] = (of_trace[-1][0], max(stop, of_trace[-1][1]))
+        else:
+            of_trace.append((start, stop))
+    return dict(spans)
+
+
+def segments(text: str, masked: Spans) -> list[tuple[str, bool]]:
+    """A text cut at masked spans: (piece, whether it carries loss), in order; the pieces add up to the text."""
+    pieces: list[tuple[str, bool]] = []
+    place = 0
+    for start, stop in masked:
+        start, stop = min(start, len(text)), min(stop, len(text))
+        pieces += [(text[place:start], True), (text[start:stop], False)]
+        place = stop
+    pieces.append((text[place:], True))
+    return [(piece, carries) for piece, carries in pieces if piece]
+
+
+def of_selected(spans: Mapping[str, Spans], selected: Sequence[str]) -> dict[str, Spans]:
+    """The spans of the selected traces alone."""
+    chosen = set(selected)
+    return {trace_id: of_trace for trace_id, of_trace in spans.items() if trace_id in chosen}

@@ -1,0 +1,71 @@
+"""Vetoing a step in a real browser: struck through at once, on disk, undone by Z, and out of the exported loss."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from curation.selection.recipes import Recipe
+from curation.selection.saved import save_selection
+from curation.store.catalogue import open_catalogue
+from curation.store.project import Project
+from tests.app.project import build_project
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = build_project(tmp_path / "project")
+    save_selection(made, "all", Recipe("influence", keep=1.0, group="gold"))
+    return made
+
+
+def vetoed(project: Project) -> list[tuple[int, int]]:
+    catalogue = open_catalogue(project)
+    found = catalogue.rows("SELECT start, stop FROM step_vetoes ORDER BY start")
+    catalogue.close()
+    return found
+
+
+def test_a_vetoed_step_leaves_the_loss_and_stays_in_the_trace(
+    page: Page, serve: Callable[[Path], str], project: Project
+) -> None:
+    catalogue = open_catalogue(project)
+    trace_id, response = catalogue.rows(
+        "SELECT trace_id, response FROM traces ORDER BY source_row, trace_id LIMIT 1 OFFSET 9"
+    )[0]
+    catalogue.close()
+    page.goto(f"{serve(project.root)}/browse?trace={trace_id}")
+    second = page.locator(".steps:not(.bare) .step").nth(1)
+    second.get_by_role("button").click()
+    expect(second).to_have_class(re.compile("vetoed"))
+    expect(page.get_by_text("1 step vetoed")).to_be_visible()
+    ((start, stop),) = vetoed(project)
+    page.keyboard.press("z")
+    expect(second).not_to_have_class(re.compile("vetoed"))
+    assert vetoed(project) == []
+    second.get_by_role("button").click()
+    expect(second).to_have_class(re.compile("vetoed"))
+    page.reload()
+    expect(second).to_have_class(re.compile("vetoed"))
+    page.get_by_role("link", name="Export").click(delay=300)
+    expect(
+        page.get_by_text(re.compile("has vetoed steps, which the format messages cannot carry"))
+    ).to_be_visible()
+    page.get_by_text(re.compile("Leave out the traces with vetoed steps")).click()
+    expect(page.get_by_text(re.compile("has vetoed steps"))).not_to_be_visible()
+    page.get_by_role("button", name="Write the file").click(delay=300)
+    expect(page.get_by_text(re.compile(r"Wrote 59 traces"))).to_be_visible()
+    page.get_by_role("combobox", name="Format").click()
+    page.get_by_role("option", name="segments").click()
+    expect(page.get_by_text(re.compile("this format says that they carry no loss"))).to_be_visible()
+    page.get_by_role("button", name="Write the file").click()
+    expect(page.get_by_text(re.compile(r"Wrote 60 traces"))).to_be_visible()
+    lines = (project.root / "exports" / "all-segments.jsonl").read_text(encoding="utf-8").splitlines()
+    masked = [row["segments"] for row in map(json.loads, lines) if len(row["segments"]) > 2]
+    pieces = next(one for one in masked if "".join(piece["text"] for piece in one[1:]) == response)
+    assert [piece["text"] for piece in pieces[1:] if not piece["label"]] == [response[start:stop]]
