@@ -18,6 +18,7 @@ from curation.selection.select import select as make_selection
 from curation.store import decisions
 from curation.store.catalogue import open_catalogue
 from curation.store.project import open_project
+from curation.traces.steps import split_steps
 
 
 def decide(
@@ -27,26 +28,45 @@ def decide(
     reason: Annotated[str, typer.Option(help="Why, in a word or two.")] = "",
     note: Annotated[str, typer.Option(help="Anything more.")] = "",
     actor: Annotated[str, typer.Option(help="Who decides.")] = "",
+    step: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only this step of one trace, as the reader numbers them: it leaves the loss."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record a verdict on traces; one undo takes it back."""
+    """Record a verdict on traces, or on one step of a trace; one undo takes it back."""
     if verdict not in ("keep", "veto", "undecided"):
         raise typer.BadParameter(f"{verdict!r} is no verdict; use keep, veto or undecided.")
+    if step and (len(trace_ids) > 1 or verdict == "keep"):
+        raise typer.BadParameter("--step takes one trace, and veto or undecided.")
     opened = open_project(project)
     catalogue = open_catalogue(opened)
     try:
-        known = {
-            row[0]
-            for row in catalogue.rows(
-                "SELECT trace_id FROM traces WHERE trace_id IN (SELECT unnest($1))", [trace_ids]
+        known: dict[str, str] = dict(
+            catalogue.rows(
+                "SELECT trace_id, response FROM traces WHERE trace_id IN (SELECT unnest($1))", [trace_ids]
             )
-        }
+        )
     finally:
         catalogue.close()
     if missing := [trace_id for trace_id in trace_ids if trace_id not in known]:
         raise ProjectError(f"There is no trace {missing[0]} in {project}; nothing was decided.")
-    done = decisions.decide(opened, trace_ids, verdict, reason=reason, note=note, actor=actor)  # type: ignore[arg-type]
-    answer(asdict(done), f"{verdict}: {done.traces:,} traces (decision {done.number}).", as_json)
+    span = _span(known[trace_ids[0]], step) if step else None
+    done = decisions.decide(opened, trace_ids, verdict, reason=reason, note=note, actor=actor, step=span)  # type: ignore[arg-type]
+    what = f"step {step} of {trace_ids[0]}" if step else f"{done.traces:,} traces"
+    answer(asdict(done), f"{verdict}: {what} (decision {done.number}).", as_json)
+
+
+def _span(response: str, step: int) -> tuple[int, int]:
+    """Start and stop of a step, counted from 1."""
+    spans = split_steps(response)
+    if step > len(spans):
+        raise ProjectError(
+            f"The trace has {len(spans)} steps, and none of number {step}; nothing was decided."
+        )
+    return spans[step - 1]
 
 
 def undo(

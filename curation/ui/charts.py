@@ -16,6 +16,8 @@ from curation.store.columns import Column
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 BINS = 60
+# Told apart by people with any colour vision, on light and on dark, and neither helpful nor harmful.
+APART = ("#aa4499", "#888888", "#228866")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def parted_histogram(
         column: The score's own column, which sets the bins.
     """
     colors = palette()
-    inks = (colors.harmful, colors.neutral, colors.helpful, colors.faint)
+    inks = (*APART, colors.faint)
     return _stacked(
         values,
         {escape(name): (inside, ink) for (name, inside), ink in zip(parts.items(), inks, strict=True)},

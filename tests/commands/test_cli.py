@@ -91,6 +91,14 @@ def test_a_day_from_nothing_to_a_verified_file(tmp_path: Path, pool: Path, shell
     )
     assert len(out.read_text().splitlines()) == 7
     assert shell.json("verify", out)["ok"]
+    kept = shell.json(
+        "sql", project, "SELECT trace_id FROM selections WHERE selected ORDER BY trace_id LIMIT 1"
+    )
+    assert shell.json("decide", project, "veto", kept[0]["trace_id"], "--step", "1")["traces"] == 1
+    spans = ["export", project, "--selection", "half", "--format", "spans", "-o", tmp_path / "spans.jsonl"]
+    assert shell.json(*spans)["masked_traces"] == 1
+    dropped = ["export", project, "--selection", "half", "-o", tmp_path / "rest.jsonl", "--masked", "drop"]
+    assert (shell.json(*dropped)["rows"], shell.json("undo", project)["traces"]) == (6, 1)
     why = shell.json("sql", project, f"SELECT why FROM selections WHERE trace_id = '{best}'")
     assert "vetoed by hand" in why[0]["why"]
     assert shell.json("undo", project)["traces"] == 1
@@ -124,6 +132,8 @@ def test_a_day_from_nothing_to_a_verified_file(tmp_path: Path, pool: Path, shell
         (["export", "{p}", "--selection", "s", "--format", "x", "-o", "o"], 2, "no format"),
         (["decide", "{p}", "maybe", "t"], 2, "no verdict"),
         (["decide", "{p}", "veto", "t"], 1, "There is no trace t"),
+        (["decide", "{p}", "keep", "t", "--step", "1"], 2, "--step takes one trace"),
+        (["export", "{p}", "--selection", "s", "-o", "o", "--masked", "x"], 2, "neither refuse nor drop"),
         (["score", "{p}", "--model", "/none"], 1, "no traces"),
         (["ingest", "{p}", "/none.jsonl"], 1, "none.jsonl"),
         (["select", "{p}", "--recipe", "top:nll"], 1, "nll"),
