@@ -14,7 +14,7 @@ REAL_FLAGS ?=
 PARTS ?=
 PEERS  = $(VENV)-peers
 
-.PHONY: install demo test check format lint types unit browser browser-test duckdb-1.5-test real clean
+.PHONY: install demo test check format lint types unit browser browser-test duckdb-1.5-test real clean screenshots
 .PHONY: peers peers-test bench-engine bench-engine-quick bench-tables
 
 install: $(VENV)/installed
@@ -47,6 +47,11 @@ browser:
 
 browser-test: install browser
 	$(RUN) -m pytest -m browser
+
+# Pictures of every page, light and dark, on the demo.
+screenshots: install browser
+	test -d demo-project || $(RUN) -m curation.cli demo demo-project
+	$(RUN) -m tests.browser.screenshots demo-project docs/screenshots
 
 # The oldest DuckDB that is supported, in an environment of its own over the first.
 duckdb-1.5-test: install

@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from curation.selection.boundary import Boundary, boundaries
 from curation.selection.select import Selection
 from curation.store.columns import verdicts_of
-from curation.ui.cached import agreement_of, by_trace, current_selection, trace_ids_of
+from curation.ui.cached import agreement_of, by_trace, column_of, current_selection, trace_ids_of
 from curation.ui.charts import CONFIG, show
 from curation.ui.format import percent, whole
 from curation.ui.lasso import lasso_panel
 from curation.ui.markup import escape
-from curation.ui.plane_figure import Plane, agreement_figure, plane_figure, view_range
+from curation.ui.plane_figure import Plane, agreement_figure, place_of, plane_figure, view_range
 from curation.ui.recipe_form import describe
 from curation.ui.region import drawn
 from curation.ui.session import Session, current_session
 
+VALUES, PLACES = "Values", "Places"
 FIRST = ("influence/correct", "influence/incorrect")
 BY_HAND = {"keep": "kept by hand", "veto": "vetoed"}
 
@@ -30,10 +31,34 @@ def axes(session: Session) -> tuple[str, str]:
     for key, name in (("plane_x", first), ("plane_y", second)):
         if st.session_state.get(key) not in names:
             st.session_state[key] = name
-    left, right = st.columns(2)
+    left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
     x = left.selectbox("Across", names, key="plane_x", persist_state="session")
-    y = right.selectbox("Up", names, key="plane_y", persist_state="session")
+    y = middle.selectbox("Up", names, key="plane_y", persist_state="session")
+    right.segmented_control(
+        "Axes",
+        [VALUES, PLACES],
+        default=VALUES,
+        required=True,
+        key="plane_axes",
+        persist_state="session",
+        help="Places spread the traces evenly; values show how strong the strongest are.",
+    )
     return x, y
+
+
+def on_axes(lines: Mapping[str, Boundary], plane: Plane) -> dict[str, Boundary]:
+    """Boundaries on the two scores as places."""
+    values = {plane.x_name: plane.x, plane.y_name: plane.y}
+    return {
+        name: Boundary(place_of(line.low, values[name]), place_of(_above(line.high), values[name]))
+        for name, line in lines.items()
+        if name in values
+    }
+
+
+def _above(value: float) -> float:
+    """The next larger number, so that a value itself counts as below it."""
+    return float(np.nextafter(value, np.inf))
 
 
 def states(verdicts: NDArray[np.object_], selection: Selection | None) -> NDArray[np.object_]:
@@ -50,17 +75,19 @@ def quadrants(plane: Plane) -> None:
     """How many traces are on either side of zero, of two signed scores."""
     both = np.isfinite(plane.x) & np.isfinite(plane.y)
     total = max(1, int(both.sum()))
-    rows = ["| | | |", "|:--|:--|--:|"]
+    across, up_name = _group(plane.x_name), _group(plane.y_name)
+    rows = [f"| {across} | {up_name} | traces | |", "|:-:|:-:|--:|--:|"]
     for up in (True, False):
         for right in (True, False):
             inside = both & ((plane.x > 0) == right) & ((plane.y > 0) == up)
             count = int(inside.sum())
-            words = [
-                f"{'raises' if side else 'lowers'} {_group(name)}"
-                for side, name in ((right, plane.x_name), (up, plane.y_name))
-            ]
-            rows.append(f"| {words[0]} | {words[1]} | {whole(count)} ({percent(count / total)}) |")
-    st.markdown("**Quadrants**")
+            rows.append(
+                f"| {'+' if right else '−'} | {'+' if up else '−'} | {whole(count)} | :small[{percent(count / total)}] |"
+            )
+    st.markdown(
+        "**Quadrants**",
+        help="+ is what learning a trace raises, − what it lowers: the log-likelihood of that group.",
+    )
     st.markdown("\n".join(rows))
 
 
@@ -109,19 +136,22 @@ with left:
 ids = trace_ids_of(session)
 verdicts = verdicts_of(session.catalogue, ids)
 selection = current_selection(session)
-plane = Plane(x, y, by_trace(session, x), by_trace(session, y), ids, states(verdicts, selection))
+plane = values = Plane(x, y, by_trace(session, x), by_trace(session, y), ids, states(verdicts, selection))
 known = np.flatnonzero(np.isfinite(plane.x) & np.isfinite(plane.y))
 shown = known[drawn(verdicts[known] != "undecided")]
 with left:
     of_run = selection is not None and selection.recipe.run_id == session.run_id
     lines = boundaries(selection.recipe, selection.pool, selection.choice) if selection and of_run else {}
+    if st.session_state["plane_axes"] == PLACES:
+        lines = on_axes(lines, plane)
+        plane = plane.by_place()
     caption(plane, len(shown), selection, lines)
     figure = plane_figure(plane, shown, lines)
     config = {**CONFIG, "modeBarButtonsToRemove": ["toImage"]}
     st.plotly_chart(figure, key="plane", on_select="rerun", selection_mode=("lasso", "box"), config=config)
 with right:
-    if all(name.startswith("influence") and not name.startswith("influence-rank") for name in (x, y)):
-        quadrants(plane)
+    if column_of(session, x).signed and column_of(session, y).signed:
+        quadrants(values)
     lasso_panel(session, "plane", ids, plane.x, plane.y, verdicts)
 with st.expander("How all scores agree", expanded=False):
     agreement = agreement_of(session)

@@ -1,7 +1,7 @@
 """One score against another as a Plotly figure: what a selection keeps and prunes, and the recipe's boundary."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from curation.selection.agreement import Agreement
 from curation.selection.boundary import Boundary
+from curation.selection.choose import places
 from curation.ui.charts import Palette, palette
 from curation.ui.map_figure import Indices, label
 
@@ -28,6 +29,8 @@ class Plane:
         y: (P,) the same.
         trace_ids: (P,).
         states: (P,) one of `STATES`.
+        zeros: Where zero is on either axis.
+        unit: What the axes count, beside the score's name.
     """
 
     x_name: str
@@ -36,6 +39,28 @@ class Plane:
     y: Floats
     trace_ids: NDArray[np.object_]
     states: NDArray[np.object_]
+    zeros: tuple[float, float] = (0.0, 0.0)
+    unit: str = ""
+
+    def by_place(self) -> "Plane":
+        """The same with each value's place among all, in percent from the lowest: heavy tails no longer squeeze the rest."""
+        zeros = (place_of(0.0, self.x), place_of(0.0, self.y))
+        return replace(self, x=_places(self.x), y=_places(self.y), zeros=zeros, unit=", place in %")
+
+
+def place_of(value: float, values: Floats) -> float:
+    """Percent of the known values that lie below one; an end at infinity stays there."""
+    if np.isinf(value):
+        return value
+    known = values[np.isfinite(values)]
+    return 100 * float((known < value).sum()) / max(1, len(known))
+
+
+def _places(values: Floats) -> Floats:
+    known = np.isfinite(values)
+    found = np.full(len(values), np.nan)
+    found[known] = 100 * (places(values[known]) - 0.5) / max(1, int(known.sum()))
+    return found
 
 
 # What a trace is to the selection -> its mark; colour is never alone.
@@ -74,10 +99,13 @@ def plane_figure(plane: Plane, shown: Indices, boundaries: Mapping[str, Boundary
             marker["line"] = {"width": 1 if thin else 0, "color": inks[state]}
             figure.add_trace(_points(plane, which, state, marker))
     _draw_boundaries(figure, plane, boundaries, colors)
+    zero = {"line": {"width": 1, "color": colors.neutral}, "layer": "below"}
+    figure.add_vline(plane.zeros[0], **zero)
+    figure.add_hline(plane.zeros[1], **zero)
     for update, values in ((figure.update_xaxes, plane.x), (figure.update_yaxes, plane.y)):
-        update(range=view_range(values), zeroline=True, zerolinecolor=colors.neutral, zerolinewidth=1)
-    figure.update_xaxes(title=label(plane.x_name))
-    figure.update_yaxes(title=label(plane.y_name))
+        update(range=view_range(values), zeroline=False)
+    figure.update_xaxes(title=label(plane.x_name + plane.unit))
+    figure.update_yaxes(title=label(plane.y_name + plane.unit))
     figure.update_layout(
         height=640,
         margin={"l": 0, "r": 8, "t": 8, "b": 0},
@@ -94,7 +122,8 @@ def view_range(values: Floats) -> tuple[float, float]:
     if not len(known):
         return -1.0, 1.0
     low, high = (float(end) for end in np.quantile(known, CENTRAL))
-    low, high = min(low, 0.0) if low < 0 < high or high < 0 else low, max(high, 0.0) if low < 0 else high
+    if known.min() < 0:
+        low, high = min(low, 0.0), max(high, 0.0)
     room = MARGIN * (high - low) or 1.0
     return low - room, high + room
 

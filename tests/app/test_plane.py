@@ -21,6 +21,11 @@ def chart(app: AppTest, number: int = 0) -> dict[str, Any]:
     return found
 
 
+def dashed(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of the boundary."""
+    return [shape for shape in spec["layout"]["shapes"] if shape["line"].get("dash") == "dash"]
+
+
 def values(project: Project, name: str) -> dict[str, float]:
     rows = open_catalogue(project).rows("SELECT trace_id, value FROM scores WHERE name = ?", [name])
     return dict(rows)
@@ -37,7 +42,7 @@ def test_the_first_view_is_correct_against_incorrect_with_its_quadrants(
     assert [trace["name"] for trace in spec["data"]] == ["undecided (60)"]
     correct, incorrect = (values(project, f"influence/{group}") for group in ("correct", "incorrect"))
     harmful = sum(correct[one] <= 0 and incorrect[one] > 0 for one in correct)
-    assert f"| lowers correct | raises incorrect | {harmful} " in words(app)
+    assert f"| − | + | {harmful} " in words(app)
 
 
 def test_any_two_scores_can_be_the_axes(open_app: Open, project: Project) -> None:
@@ -55,8 +60,15 @@ def test_the_recipe_s_boundary_parts_what_it_keeps(open_app: Open, project: Proj
     save_selection(project, "some", Recipe(recipe, keep=0.5))
     app = open_app(project.root, "plane")
     spec = chart(app)
-    lines = [shape for shape in spec["layout"].get("shapes", []) if shape["type"] == "line"]
+    lines = dashed(spec)
     assert len(lines) == (1 if recipe.startswith("influence:") else 2)
+    app.session_state["plane_axes"] = "Places"
+    app.run()
+    assert not app.error
+    spec_of_places = chart(app)
+    if recipe.startswith("influence:"):
+        assert [shape["x0"] for shape in dashed(spec_of_places)] == [50.0]
+    assert "place in %" in spec_of_places["layout"]["xaxis"]["title"]["text"]
     named = {trace["name"].partition(" (")[0]: trace for trace in spec["data"]}
     assert set(named) == {"pruned", "in the selection"}
     assert named["pruned"]["marker"]["symbol"] != named["in the selection"]["marker"]["symbol"]

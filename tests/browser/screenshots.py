@@ -56,7 +56,7 @@ def main(project: Path, folder: Path, pages: tuple[str, ...] = PAGES) -> None:
 
 def settle(tab: Page) -> None:
     """Wait until the page is whole: nothing runs, and charts are drawn."""
-    tab.get_by_test_id("stSidebar").wait_for()
+    tab.locator("[data-testid=stSidebar] h3").wait_for(timeout=60_000)
     tab.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
     tab.wait_for_timeout(1_500)
     tab.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
