@@ -3,7 +3,7 @@
 import streamlit as st
 
 from curation.ui.guard import guarded
-from curation.ui.navigation import pages
+from curation.ui.navigation import follow, pages
 from curation.ui.session import current_session
 from curation.ui.sidebar import sidebar
 from curation.ui.style import ICON, style
@@ -11,6 +11,7 @@ from curation.ui.style import ICON, style
 listed = pages()
 page = st.navigation(listed, position="hidden")
 st.session_state["routed"] = True
+follow()
 st.set_page_config(page_title=f"{page.title} · curation", page_icon=str(ICON), layout="wide")
 style()
 with guarded():

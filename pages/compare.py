@@ -14,7 +14,7 @@ from curation.store.browse import lines
 from curation.ui import charts
 from curation.ui.cached import by_trace_of_run, column_of, selection_of, tokens_by_trace
 from curation.ui.compare_runs import compare_runs
-from curation.ui.decide import open_trace
+from curation.ui.decide import open_trace, read_in_browse
 from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.recipe_form import describe
@@ -95,19 +95,12 @@ def of_part(session: Session, found: Difference, name: str, inside: NDArray[np.b
             st.switch_page("pages/browse.py")
     if ids:
         first = lines(session.catalogue, [(trace_id, None) for trace_id in ids[:LISTED]])
-        trace_list(first, [], key=f"list_{name}", on_choose=_read)
+        trace_list(first, [], key=f"list_{name}", on_choose=read_in_browse)
     if len(ids) > LISTED:
         st.caption(f"and {whole(len(ids) - LISTED)} more")
 
 
-def _read(trace_id: str) -> None:
-    open_trace(trace_id)
-    st.session_state["go_to"] = "pages/browse.py"
-
-
 session = current_session()
-if target := st.session_state.pop("go_to", ""):
-    st.switch_page(target)
 st.title("Compare", anchor=False)
 what = st.segmented_control(
     "Compare",
@@ -119,6 +112,6 @@ what = st.segmented_control(
     label_visibility="collapsed",
 )
 if what == RUNS:
-    compare_runs(session, _read)
+    compare_runs(session, read_in_browse)
 else:
     selections(session)

@@ -74,8 +74,6 @@ def figure(session: Session, places: Points, colour: str, verdicts: NDArray[np.o
 
 
 session = current_session()
-if target := st.session_state.pop("go_to", ""):
-    st.switch_page(target)
 st.title("Map", anchor=False)
 places = points_of(session)
 if places is None:

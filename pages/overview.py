@@ -7,9 +7,10 @@ from curation.store.browse import View
 from curation.store.columns import Column
 from curation.ui import charts
 from curation.ui.cached import column_of, planted_of, tokens_of
-from curation.ui.decide import open_trace
+from curation.ui.decide import read_in_browse
 from curation.ui.format import MISSING, duration, moment, percent, plural, whole
 from curation.ui.markup import escape, sentence
+from curation.ui.navigation import go_to
 from curation.ui.next_step import next_step
 from curation.ui.session import Session, current_session
 from curation.ui.view import HIGHEST, LOWEST, show_in_browse
@@ -47,7 +48,7 @@ def extremes(session: Session) -> None:
         with place:
             st.subheader(title, anchor=False)
             st.caption(caption)
-            trace_list(lines, [column], key=f"extreme_{order}", on_choose=_read)
+            trace_list(lines, [column], key=f"extreme_{order}", on_choose=read_in_browse)
             st.button(
                 "All, in this order",
                 key=f"all_{order}",
@@ -127,20 +128,13 @@ def rejected(session: Session) -> None:
             st.code(raw, language=None, wrap_lines=True)
 
 
-def _read(trace_id: str) -> None:
-    open_trace(trace_id)
-    st.session_state["go_to"] = "pages/browse.py"
-
-
 def _browse(name: str, order: str) -> None:
     show_in_browse(score=name, order=order)
     st.session_state["trace"] = ""
-    st.session_state["go_to"] = "pages/browse.py"
+    go_to("browse")
 
 
 session = current_session()
-if target := st.session_state.pop("go_to", ""):
-    st.switch_page(target)
 st.title("Overview", anchor=False)
 for problem in session.catalogue.problems:
     st.warning(sentence(problem))

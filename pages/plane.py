@@ -123,8 +123,6 @@ def _line_words(selection: Selection, lines: Mapping[str, Boundary]) -> str:
 
 
 session = current_session()
-if target := st.session_state.pop("go_to", ""):
-    st.switch_page(target)
 st.title("Plane", anchor=False)
 if not session.run or not session.score_names:
     st.info("The plane needs scores, and there are none yet; the Runs page starts a run.")

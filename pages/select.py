@@ -10,7 +10,7 @@ from curation.selection.select import Selection
 from curation.store.browse import lines
 from curation.ui import charts
 from curation.ui.cached import column_of, selection_of, tokens_by_trace
-from curation.ui.decide import open_trace, show_told, tell
+from curation.ui.decide import read_in_browse, show_told, tell
 from curation.ui.format import number, percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.recipe_form import choose_recipe, describe
@@ -76,7 +76,9 @@ def difference(session: Session, selection: Selection) -> None:
             st.markdown(f"**{plural(count, 'trace')}** {title}")
             moving = [(selection.pool.trace_ids[i], None) for i in np.flatnonzero(moved)[:LISTED]]
             if moving:
-                trace_list(lines(session.catalogue, moving), [], key=f"moved_{title}", on_choose=_read)
+                trace_list(
+                    lines(session.catalogue, moving), [], key=f"moved_{title}", on_choose=read_in_browse
+                )
             if count > LISTED:
                 st.caption(f"and {whole(count - LISTED)} more")
 
@@ -108,14 +110,7 @@ def _save(session: Session, recipe: Recipe) -> None:
     tell(f"Saved as {name}; it is the current selection now.")
 
 
-def _read(trace_id: str) -> None:
-    open_trace(trace_id)
-    st.session_state["go_to"] = "pages/browse.py"
-
-
 session = current_session()
-if target := st.session_state.pop("go_to", ""):
-    st.switch_page(target)
 st.title("Select", anchor=False)
 if not session.counts.traces:
     st.info("There is nothing to select from yet; add traces with `curation ingest PROJECT SOURCE`.")

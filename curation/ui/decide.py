@@ -11,6 +11,7 @@ from curation.store import browse, reading
 from curation.store.decisions import Verdict, decide, undo
 from curation.ui.format import plural, short_id
 from curation.ui.markup import sentence
+from curation.ui.navigation import go_to
 from curation.ui.session import Session, current_session
 from curation.ui.view import current_view
 
@@ -22,6 +23,12 @@ def open_trace(trace_id: str) -> None:
     """Show a trace in the reader."""
     st.session_state["trace"] = trace_id
     st.session_state["reader_part"] = 1
+
+
+def read_in_browse(trace_id: str) -> None:
+    """Show a trace in Browse; for a callback of any page."""
+    open_trace(trace_id)
+    go_to("browse")
 
 
 class Walk(Protocol):

@@ -5,7 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from curation.store.browse import lines
-from curation.ui.decide import decide_many, open_trace, show_told
+from curation.ui.decide import decide_many, open_trace, read_in_browse, show_told
 from curation.ui.format import plural, whole
 from curation.ui.region import inside_selection
 from curation.ui.session import Session
@@ -61,11 +61,6 @@ def lasso_panel(
         )
     show_told()
     first = lines(session.catalogue, [(trace_id, None) for trace_id in ids[:LISTED]])
-    trace_list(first, [], key="lasso_list", on_choose=_read)
+    trace_list(first, [], key="lasso_list", on_choose=read_in_browse)
     if len(ids) > len(first):
         st.caption(f"and {whole(len(ids) - len(first))} more")
-
-
-def _read(trace_id: str) -> None:
-    open_trace(trace_id)
-    st.session_state["go_to"] = "pages/browse.py"

@@ -43,3 +43,14 @@ def require_routing() -> None:
     if not st.session_state.get("routed"):
         st.navigation(pages(), position="hidden")
         st.rerun()
+
+
+def go_to(page: str) -> None:
+    """Open a page after the rerun that follows; for callbacks, which cannot switch pages themselves."""
+    st.session_state["go_to"] = f"pages/{page}.py"
+
+
+def follow() -> None:
+    """Open the page that a callback asked for."""
+    if target := st.session_state.pop("go_to", ""):
+        st.switch_page(target)

@@ -8,7 +8,7 @@ from curation.store import reading
 from curation.store.browse import View
 from curation.store.reading import Reading, Standing, StepValue
 from curation.traces.steps import split_steps
-from curation.ui import trace_facts
+from curation.ui import around, trace_facts
 from curation.ui.cached import column_of
 from curation.ui.decide import Walk, decision_bar, show_told, veto_step
 from curation.ui.format import (
@@ -47,9 +47,11 @@ def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
         st.markdown("**Answer**")
         _text(trace.answer, key="answer")
     trace_facts.scores(session, trace, found)
+    around.queries(session, trace.trace_id)
     trace_facts.selected(session, trace)
     trace_facts.history(session, trace)
     trace_facts.origin(trace)
+    around.more_like_this(session, trace.trace_id, partial(walk.show, session))
 
 
 def _headline(session: Session, view: View, trace: Reading, found: dict[str, Standing]) -> None:

@@ -157,6 +157,7 @@ def _publish_run(project: Project, traces: list[Trace]) -> None:
         load(connection, "run", pa.table({name: [value] for name, value in row.items()}))
         load(connection, "scores", pa.concat_tables(scores))
         load(connection, "steps", pa.Table.from_pylist(steps))
+        load(connection, "query_scores", _query_scores(ids, random))
         load(connection, "vectors", pa.table({"trace_id": ids, "vector": vectors.tolist()}))
         connection.execute("INSERT INTO unscored VALUES (?, 'longer than the context')", [ids[-1]])
     with publishing(project.root / "maps", MAP) as connection:
@@ -167,6 +168,18 @@ def _publish_run(project: Project, traces: list[Trace]) -> None:
             "map",
             pa.table({**table, "cluster": pa.array(random.integers(0, 3, count), pa.int32())}),
         )
+
+
+def _query_scores(ids: list[str], random: np.random.Generator) -> pa.Table:
+    """Influence of each trace on each single query."""
+    names = [f"query-{group}-{number}" for group in GROUPS for number in range(5)]
+    return pa.table(
+        {
+            "trace_id": [one for one in ids for _ in names],
+            "query_id": names * len(ids),
+            "value": random.normal(size=len(ids) * len(names)),
+        }
+    )
 
 
 def lines_of(text: str) -> list[tuple[int, int]]:

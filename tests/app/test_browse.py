@@ -180,3 +180,18 @@ def test_a_second_reviewer_sees_what_the_first_decided(open_app: Open, project: 
     second.button(key="next").click().run()
     second.button(key="keep").click().run()
     assert verdicts(project) == {ids[0]: "veto", ids[1]: "keep"}
+
+
+def test_the_reader_shows_queries_and_finds_what_is_alike(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    assert not app.error
+    labels = [one.label for one in app.expander]
+    assert any(label.startswith(":blue[**+") for label in labels)
+    assert any(label.startswith(":orange[**−") for label in labels)
+    first = app.session_state["trace"]
+    app.button(key="alike").click().run()
+    found = lists(app)[-1]["traces"]
+    assert len(found) == 10
+    assert first not in {one["id"] for one in found}
+    app.button(key="alike_browse").click().run()
+    assert {one["id"] for one in lists(app)[0]["traces"]} == {first, *(one["id"] for one in found)}
