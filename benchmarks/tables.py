@@ -28,8 +28,8 @@ call, unless a run says another date in its results file; a compared engine's ru
 
 **Defaults** are what each engine does if it is told nothing:
 
-- *curation*: every score (influence by group and by single query, ranks, perplexity, nll, RSR, RDS, gradient norm) and influence by step for 16
-  traces at either end of each group; bfloat16 where the processor computes in it; eigenvectors of at most 32 traces, eigenvalues of at most 256,
+- *curation*: every score (influence by group and by single query, ranks, perplexity, nll, RSR, RDS, gradient norm) and influence by step for ten
+  traces at either end of each group; bfloat16 where the processor computes in it; eigenvectors of 16 traces (more where they are short), eigenvalues of at most 256,
   fewer if the two halves of the sample agree (`--stability 0.5`); queries of low rank (`--rank 64`); packed batches of up to 2048 tokens.
 - *kronfluence* (`benchmarks/peers/kronfluence_run.py`): influence of the two groups alone; float32; factors of all traces; no low rank; each
   group's gradients added up before they are preconditioned, a pass over the traces a group. Two things are not its default: its damping is its

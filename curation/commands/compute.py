@@ -98,7 +98,7 @@ def score(
             help="Split influence over the steps of all traces, of none, or of so many of the most and of the least "
             "helpful ones of each group."
         ),
-    ] = "16",
+    ] = "10",
     damping: Annotated[float, typer.Option(help="In units of each layer's mean eigenvalue.")] = 0.1,
     tolerance: Annotated[
         float, typer.Option(help="Relative error that the low rank of the queries may make; 0: whole.")
@@ -113,8 +113,9 @@ def score(
         int, typer.Option(min=2, help="Traces on which the curvature is fitted, at most.")
     ] = 256,
     covariance_traces: Annotated[
-        int, typer.Option(min=2, help="Traces on which its eigenvectors are fitted, at most.")
-    ] = 32,
+        int,
+        typer.Option(min=2, help="Traces on which its eigenvectors are fitted; more where they are short."),
+    ] = 16,
     stability: Annotated[
         float, typer.Option(help="The sample stops growing at this predicted reliability; 1: all of it.")
     ] = 0.5,

@@ -6,7 +6,7 @@ from typing import Any
 from curation.errors import ScoringError
 from curation.models.load import load_model
 from curation.scoring.costs import Stage, Task, influence_stages, pool_stages
-from curation.scoring.influence.fit import ROUND
+from curation.scoring.influence.fit import ROUND, covariance_sample
 from curation.scoring.memory import resident
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for, token_bytes
@@ -138,6 +138,7 @@ def _task(
     ends = 2 * k * int(request.steps) if request.steps.isdecimal() else traces
     split = 0 if request.steps == "none" or not work.influence else min(ends, traces)
     factor_traces = min(request.factor_traces, traces, ROUND if request.stability < 1 else traces)
+    sample = [int(length)] * min(request.factor_traces, traces)
     hidden = int(work.model.module.get_input_embeddings().weight.shape[1])  # type: ignore[operator]
     return Task(
         modules=work.modules,
@@ -147,7 +148,7 @@ def _task(
         length=length,
         factor_tokens=int(length * factor_traces),
         factor_traces=factor_traces,
-        covariance_tokens=int(length * min(request.covariance_traces, request.factor_traces, traces)),
+        covariance_tokens=int(length * covariance_sample(sample, work.modules, request.covariance_traces)),
         query_tokens=sum(len(one) for one in work.queries.encoded),
         query_groups=k,
         singles=singles,

@@ -34,7 +34,7 @@ class ScoreRequest:
         solver: "ekfac" inverts the fitted curvature; "astra" refines that by steps on the Gauss-Newton matrix itself
             (2507.14740), for the groups only.
         factor_traces: The EK-FAC factors are fitted on so many traces at most.
-        covariance_traces: Their eigenvectors on so many of these.
+        covariance_traces: Their eigenvectors on so many of these, or on more where they are short.
         stability: The factors' sample stops growing when they are predicted to be as reliable; 1 takes all of it.
         factor_block: Width of the diagonal blocks of wider covariances; 0 keeps them whole.
         labels: Of the factors: "sampled" from the model, or the "data"'s own.
@@ -48,7 +48,7 @@ class ScoreRequest:
     model: str
     adapter: str = ""
     scores: tuple[str, ...] = SCORES
-    steps: str = "16"
+    steps: str = "10"
     dtype: str = "auto"
     device: str = "auto"
     modules: str = "all"
@@ -57,7 +57,7 @@ class ScoreRequest:
     rank: int = 64
     solver: str = "ekfac"
     factor_traces: int = 256
-    covariance_traces: int = 32
+    covariance_traces: int = 16
     stability: float = 0.5
     factor_block: int = 0
     labels: str = "sampled"

@@ -7,7 +7,7 @@ from curation.models.linear import linear_modules
 from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.head import draw
 from curation.scoring.influence.factors import Basis, Corrections, Covariances, Factors
-from curation.scoring.influence.fit import Fit, fit_factors
+from curation.scoring.influence.fit import Fit, covariance_sample, fit_factors
 from curation.scoring.influence.space import whitening, whole_space
 from tests.scoring.test_fused import SEQUENCES, autograd
 from tests.tiny import tiny_model, tiny_sequences
@@ -158,3 +158,12 @@ def test_labels_are_drawn_from_the_models_distribution() -> None:
     frequency = torch.bincount(drawn, minlength=4) / len(drawn)
     assert (frequency - logits[0].softmax(0)).abs().max() < 0.01
     assert draw(logits[:1], torch.tensor([1.0 - 1e-17])).item() == 3
+
+
+def test_short_traces_give_more_of_them_to_the_eigenvectors() -> None:
+    modules = linear_modules(tiny_model())
+    widest = max(max(module.d_in, module.d_out) for module in modules)
+    assert covariance_sample([widest] * 9, modules, 4) == 4
+    assert covariance_sample([widest // 4] * 20, modules, 4) == 8
+    assert covariance_sample([1] * 5, modules, 4) == 5
+    assert covariance_sample([], modules, 4) == 0

@@ -25,7 +25,9 @@ from curation.scoring.memory import give_back, within_memory
 from curation.scoring.progress import Reporter
 
 # The correction is fitted on so many traces more at a time, until two halves of them agree.
-ROUND = 32
+ROUND = 24
+# Eigenvectors want so many tokens for each of the widest layer's dimensions.
+TOKENS_A_DIMENSION = 2
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Fit:
     """How factors are fitted.
 
     Attributes:
-        covariance_traces: Eigenvectors are fitted on so many traces of the sample at most. They need fewer than
-            eigenvalues do: there are many tokens in a trace, and the correction takes up the rest.
+        covariance_traces: Eigenvectors are fitted on so many traces of the sample, or on more where these are short
+            (`covariance_sample`). They need fewer than eigenvalues do: there are many tokens in a trace, and the
+            correction takes up the rest.
         stability: The correction stops growing when two halves of its sample predict scores as reliably
             (`factors.reliability`); 1 takes the whole sample.
         damping: In units of the mean eigenvalue; it decides how much an unsure small eigenvalue matters.
@@ -43,7 +46,7 @@ class Fit:
         seed: Of the sampled labels.
     """
 
-    covariance_traces: int = 32
+    covariance_traces: int = 16
     stability: float = 1.0
     damping: float = 0.1
     block: int = 0
@@ -78,7 +81,7 @@ def fit_factors(
     """
     fit = fit or Fit()
     reporter = reporter or Reporter()
-    first = encoded[: fit.covariance_traces]
+    first = encoded[: covariance_sample([len(one) for one in encoded], modules, fit.covariance_traces)]
     tokens = sum(len(one) for one in first)
 
     def covary(budget: int) -> Covariances:
@@ -111,6 +114,23 @@ def fit_factors(
         name: Factors(*bases[name], corrected=corrections.squares.pop(name).div_(halves)) for name in bases
     }
     return factors, done
+
+
+def covariance_sample(lengths: Sequence[int], modules: Sequence[LinearModule], traces: int) -> int:
+    """How many of the first traces eigenvectors are fitted on: `traces`, or more until their tokens are enough.
+
+    Args:
+        lengths: Tokens of each trace of the sample.
+        modules: The layers, whose widest side says how many tokens are enough.
+        traces: The fewest.
+    """
+    enough = TOKENS_A_DIMENSION * max((max(module.d_in, module.d_out) for module in modules), default=0)
+    count = seen = 0
+    for length in lengths:
+        if count >= traces and seen >= enough:
+            break
+        count, seen = count + 1, seen + length
+    return count
 
 
 def _bases(
