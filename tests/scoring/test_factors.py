@@ -161,7 +161,7 @@ def test_labels_are_drawn_from_the_models_distribution() -> None:
 
 
 def test_short_traces_give_more_of_them_to_the_eigenvectors() -> None:
-    modules = linear_modules(tiny_model())
+    modules = linear_modules(tiny_model("llama"))
     widest = max(max(module.d_in, module.d_out) for module in modules)
     assert covariance_sample([widest] * 9, modules, 4) == 4
     assert covariance_sample([widest // 4] * 20, modules, 4) == 8
