@@ -33,6 +33,12 @@ CURRENT_STEPS = """
      QUALIFY row_number() OVER (PARTITION BY trace_id, start, stop ORDER BY number DESC) = 1)
     WHERE verdict = 'veto'
 """
+# Numbers of events that are taken back: undone, and the undo not undone in turn by a redo. An undo names the decision
+# that it takes back, a redo the undo.
+_TAKEN_BACK = """
+    SELECT undoes FROM decisions WHERE undoes IS NOT NULL AND number NOT IN
+    (SELECT undoes FROM decisions WHERE undoes IS NOT NULL)
+"""
 # Columns that logs of version 0.1 do not have.
 _LATER = ("start", "stop")
 
@@ -94,18 +100,17 @@ def undo(project: Project, *, actor: str | None = None) -> Decided:
     def take_back(log: Connection) -> Decided:
         last = rows(
             log,
-            """SELECT max(batch) FROM decisions
-               WHERE undoes IS NULL AND number NOT IN (SELECT undoes FROM decisions WHERE undoes IS NOT NULL)
-               AND ($1 IS NULL OR actor = $1)""",
+            f"""SELECT max(batch) FROM decisions
+                WHERE undoes IS NULL AND number NOT IN ({_TAKEN_BACK}) AND ($1 IS NULL OR actor = $1)""",
             [actor],
         )[0][0]
         if last is None:
             return Decided(0, 0)
         events = rows(
             log,
-            """WITH undone AS (SELECT trace_id, start, stop, number FROM decisions WHERE batch = $1),
-                    standing AS (SELECT * FROM decisions WHERE undoes IS NULL AND batch <> $1 AND number NOT IN
-                                 (SELECT undoes FROM decisions WHERE undoes IS NOT NULL))
+            f"""WITH undone AS (SELECT trace_id, start, stop, number FROM decisions WHERE batch = $1),
+                    standing AS (SELECT * FROM decisions WHERE undoes IS NULL AND batch <> $1
+                                 AND number NOT IN ({_TAKEN_BACK}))
                SELECT undone.trace_id, coalesce(arg_max(standing.verdict, standing.number), 'undecided'),
                       coalesce(arg_max(standing.reason, standing.number), ''),
                       coalesce(arg_max(standing.note, standing.number), ''), undone.number, undone.start, undone.stop
@@ -118,6 +123,37 @@ def undo(project: Project, *, actor: str | None = None) -> Decided:
         return _append(log, events, actor or "")
 
     return _transaction(project, take_back)
+
+
+def redo(project: Project, *, actor: str | None = None) -> Decided:
+    """Take back the last undo, if nothing was decided since: its traces get the verdict again that it took from them.
+
+    Args:
+        project: The project.
+        actor: Only undos of this reviewer, and only their own decisions count as new ones; of anyone if None.
+    """
+
+    def bring_back(log: Connection) -> Decided:
+        last = rows(
+            log,
+            f"""SELECT max(u.batch) FROM decisions u JOIN decisions d ON d.number = u.undoes AND d.undoes IS NULL
+                WHERE u.number NOT IN (SELECT undoes FROM decisions WHERE undoes IS NOT NULL)
+                AND u.undoes IN ({_TAKEN_BACK}) AND ($1 IS NULL OR u.actor = $1)
+                AND u.batch > coalesce((SELECT max(batch) FROM decisions
+                                        WHERE undoes IS NULL AND ($1 IS NULL OR actor = $1)), 0)""",
+            [actor],
+        )[0][0]
+        if last is None:
+            return Decided(0, 0)
+        events = rows(
+            log,
+            """SELECT d.trace_id, d.verdict, d.reason, d.note, u.number, d.start, d.stop
+               FROM decisions u JOIN decisions d ON d.number = u.undoes WHERE u.batch = $1 ORDER BY u.number""",
+            [last],
+        )
+        return _append(log, events, actor or "")
+
+    return _transaction(project, bring_back)
 
 
 def decision_log(project: Project) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from curation.store.catalogue import Catalogue
 
@@ -77,7 +78,7 @@ class Event:
     note: str
     actor: str
     time: datetime
-    is_undo: bool
+    by: Literal["", "undo", "redo"]
     step: tuple[int, int] | None
 
 
@@ -125,13 +126,14 @@ def unscored_reason(catalogue: Catalogue, run_id: str, trace_id: str) -> str:
 def history(catalogue: Catalogue, trace_id: str) -> list[Event]:
     """All decisions on a trace, newest first."""
     found = catalogue.rows(
-        """SELECT number, verdict, reason, note, actor, time, undoes IS NOT NULL, start, stop FROM decisions
-           WHERE trace_id = ? ORDER BY number DESC""",
+        """SELECT number, verdict, reason, note, actor, time, CASE WHEN undoes IS NULL THEN '' WHEN undoes IN
+                  (SELECT number FROM decisions WHERE undoes IS NOT NULL) THEN 'redo' ELSE 'undo' END, start, stop
+           FROM decisions WHERE trace_id = ? ORDER BY number DESC""",
         [trace_id],
     )
     return [
-        Event(number, verdict, reason, note, actor, time, undone, None if start is None else (start, stop))
-        for number, verdict, reason, note, actor, time, undone, start, stop in found
+        Event(number, verdict, reason, note, actor, time, by, None if start is None else (start, stop))
+        for number, verdict, reason, note, actor, time, by, start, stop in found
     ]
 
 

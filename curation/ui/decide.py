@@ -1,6 +1,6 @@
 """Deciding: buttons and keys whose callbacks write to the log at once, then move on to the next trace."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -8,7 +8,7 @@ import streamlit as st
 
 from curation.errors import CurationError
 from curation.store import browse, reading
-from curation.store.decisions import Verdict, decide, undo
+from curation.store.decisions import Decided, Verdict, decide, redo, undo
 from curation.ui.format import plural, short_id
 from curation.ui.markup import sentence
 from curation.ui.navigation import go_to
@@ -92,6 +92,14 @@ def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
             args=(walk,),
             help="Takes back your last decision, single or bulk.",
         )
+        st.button(
+            "Redo",
+            key="redo",
+            shortcut="Shift+Z",
+            on_click=_redo,
+            args=(walk,),
+            help="Brings back what you took back last.",
+        )
         st.button("Previous", key="previous", shortcut="Left", on_click=_move, args=(walk, trace_id, -1))
         st.button("Next", key="next", shortcut="Right", on_click=_move, args=(walk, trace_id, 1))
     with st.container(horizontal=True, gap="small"):
@@ -162,19 +170,29 @@ def _record(walk: Walk, trace_id: str, verdict: Verdict) -> None:
 
 
 def _undo(walk: Walk) -> None:
+    _back_or_forth(walk, undo, "Took back the decision on {what}.", "{who} has no decision to take back.")
+
+
+def _redo(walk: Walk) -> None:
+    nothing = "{who} has taken nothing back since the last decision."
+    _back_or_forth(walk, redo, "Brought back the decision on {what}.", nothing)
+
+
+def _back_or_forth(walk: Walk, step: Callable[..., Decided], said: str, nothing: str) -> None:
+    """Undo or redo, and show the trace that it was about."""
     session = current_session()
     try:
-        undone = undo(session.project, actor=session.reviewer)
+        done = step(session.project, actor=session.reviewer)
     except CurationError as error:
         tell(str(error))
         return
-    if not undone.traces:
-        tell(f"{session.reviewer} has no decision to take back.")
+    if not done.traces:
+        tell(nothing.format(who=session.reviewer))
         return
     session.catalogue.refresh()
-    last = session.catalogue.rows("SELECT trace_id FROM decisions WHERE number = ?", [undone.number])[0][0]
-    what = short_id(last) if undone.traces == 1 else plural(undone.traces, "trace")
-    tell(f"Took back the decision on {what}.")
+    last = session.catalogue.rows("SELECT trace_id FROM decisions WHERE number = ?", [done.number])[0][0]
+    what = short_id(last) if done.traces == 1 else plural(done.traces, "trace")
+    tell(said.format(what=what))
     walk.show(session, last)
 
 

@@ -60,7 +60,9 @@ def history(session: Session, trace: Reading) -> None:
         return
     st.markdown("**Decisions**")
     for event in events:
-        words = VERDICT_WORDS.get(event.verdict, event.verdict) + (" again, by undo" if event.is_undo else "")
+        words = VERDICT_WORDS.get(event.verdict, event.verdict) + (
+            f" again, by {event.by}" if event.by else ""
+        )
         if event.step:
             words = f"step at character {whole(event.step[0])} {words}"
         said = " · ".join(escape(text) for text in (event.reason, event.note) if text)

@@ -46,6 +46,10 @@ def test_the_queue_begins_at_the_recipe_s_line_and_moves_on_with_each_decision(
     app.button(key="undo").click().run()
     assert shown(app) == first
     assert bar(app).startswith("0 of 50 decided")
+    app.button(key="redo").click().run()
+    assert bar(app).startswith("1 of 50 decided")
+    app.button(key="redo").click().run()
+    assert "has taken nothing back" in words(app)
 
 
 def test_only_undecided_traces_are_served_until_none_is_left(open_app: Open, project: Project) -> None:

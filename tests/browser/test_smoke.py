@@ -49,6 +49,10 @@ def test_a_veto_by_keyboard_is_gone_from_the_exported_file(
     expect(page.locator(f"tr[data-trace='{second}']")).to_have_class(re.compile("veto"))
     page.keyboard.press("z")
     expect(page.locator(f"tr[data-trace='{second}']")).not_to_have_class(re.compile("veto"))
+    page.keyboard.press("Shift+Z")
+    expect(page.locator(f"tr[data-trace='{second}']")).to_have_class(re.compile("veto"))
+    page.keyboard.press("z")
+    expect(page.locator(f"tr[data-trace='{second}']")).not_to_have_class(re.compile("veto"))
     page.get_by_placeholder("Note").press_sequentially("keep, veto: keys typed here are text")
     expect(page.get_by_text("Took back the decision")).to_be_visible()
     # Streamlit loses a click that comes in the same moment as the text: people take longer.

@@ -12,7 +12,7 @@ import pytest
 from curation.errors import ProjectError
 from curation.store.catalogue import open_catalogue
 from curation.store.database import connect
-from curation.store.decisions import Decided, decide, decision_log, decision_stamp, undo
+from curation.store.decisions import Decided, decide, decision_log, decision_stamp, redo, undo
 from curation.store.project import Project
 
 
@@ -243,3 +243,73 @@ def test_a_log_of_before_there_were_steps_goes_on(project: Project) -> None:
     assert undo(project).traces == 1
     assert undo(project).traces == 1
     assert (verdicts(project), vetoed(project)) == ({"t1": "undecided"}, set())
+
+
+def test_redo_brings_back_what_undo_took_single_and_bulk(project: Project) -> None:
+    decide(project, ["t1"], "keep", reason="clear")
+    decide(project, ["t1", "t2"], "veto", note="both")
+    assert redo(project) == Decided(0, 0)
+    undo(project)
+    undo(project)
+    assert verdicts(project) == dict.fromkeys(["t1", "t2"], "undecided")
+    assert redo(project).traces == 1
+    assert verdicts(project) == {"t1": "keep", "t2": "undecided"}
+    assert redo(project).traces == 2
+    assert verdicts(project) == dict.fromkeys(["t1", "t2"], "veto")
+    assert redo(project) == Decided(0, 0)
+    # What was brought back can be taken back, and so on.
+    assert undo(project).traces == 2
+    assert verdicts(project) == {"t1": "keep", "t2": "undecided"}
+    assert redo(project).traces == 2
+    assert undo(project).traces == 2
+    assert undo(project).traces == 1
+    assert undo(project) == Decided(0, 0)
+    assert verdicts(project) == dict.fromkeys(["t1", "t2"], "undecided")
+
+
+def test_a_new_decision_leaves_nothing_to_redo(project: Project) -> None:
+    decide(project, ["t1"], "keep", actor="ann")
+    undo(project, actor="ann")
+    decide(project, ["t2"], "veto", actor="ben")
+    assert redo(project, actor="ben") == Decided(0, 0)
+    assert redo(project, actor="ann").traces == 1
+    undo(project, actor="ann")
+    decide(project, ["t3"], "veto", actor="ann")
+    assert redo(project, actor="ann") == Decided(0, 0)
+    assert verdicts(project) == {"t1": "undecided", "t2": "veto", "t3": "veto"}
+
+
+def test_a_step_s_veto_is_redone(project: Project) -> None:
+    decide(project, ["t1"], "veto", step=(3, 9))
+    undo(project)
+    assert vetoed(project) == set()
+    redo(project)
+    assert vetoed(project) == {("t1", 3, 9)}
+
+
+def test_any_walk_of_decisions_undos_and_redos_is_that_of_an_editor(project: Project) -> None:
+    """Against two stacks of snapshots, for one reviewer."""
+    chance = random.Random(7)
+    now: dict[str, str] = {}
+    past: list[dict[str, str]] = []
+    future: list[dict[str, str]] = []
+    for _ in range(60):
+        match chance.choice(["decide", "decide", "undo", "undo", "redo"]):
+            case "decide":
+                chosen = chance.sample(["t1", "t2", "t3", "t4"], chance.randint(1, 3))
+                verdict = chance.choice(["keep", "veto", "undecided"])
+                decide(project, chosen, verdict)
+                past.append(now)
+                now, future = now | dict.fromkeys(chosen, verdict), []
+            case "undo":
+                assert bool(undo(project).traces) == bool(past)
+                if past:
+                    future.append(now)
+                    now = past.pop()
+            case _:
+                assert bool(redo(project).traces) == bool(future)
+                if future:
+                    past.append(now)
+                    now = future.pop()
+        held = {one: verdict for one, verdict in verdicts(project).items() if verdict != "undecided"}
+        assert held == {one: verdict for one, verdict in now.items() if verdict != "undecided"}

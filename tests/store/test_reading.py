@@ -66,7 +66,7 @@ def test_history_tells_who_decided_what_and_why(tmp_path: Path) -> None:
         "see step 2",
         "ann",
     )
-    assert (undone.verdict, undone.is_undo, vetoed.is_undo) == ("undecided", True, False)
+    assert (undone.verdict, undone.by, vetoed.by) == ("undecided", "undo", "")
 
 
 def test_counts_runs_and_facets(project: Project) -> None:
