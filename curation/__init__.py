@@ -24,6 +24,7 @@ _HOME = {
     "score": "scoring.score",
     "select": "selection.select",
     "train": "models.train",
+    "redo": "store.decisions",
     "undo": "store.decisions",
     "verify": "export.verify",
 }

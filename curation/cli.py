@@ -21,6 +21,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "map": compute.make_map,
     "decide": choose.decide,
     "undo": choose.undo,
+    "redo": choose.redo,
     "select": choose.select,
     "export": choose.export,
     "verify": choose.verify,

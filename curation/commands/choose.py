@@ -1,4 +1,4 @@
-"""Commands that choose: decide, undo, select, export, verify."""
+"""Commands that choose: decide, undo, redo, select, export, verify."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -80,6 +80,21 @@ def undo(
         f"Took back a decision on {done.traces:,} traces."
         if done.traces
         else "There is nothing to take back."
+    )
+    answer(asdict(done), text, as_json)
+
+
+def redo(
+    project: ProjectArgument,
+    actor: Annotated[str | None, typer.Option(help="Only steps of this reviewer.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring back what the last undo took, if nothing was decided since."""
+    done = decisions.redo(open_project(project), actor=actor)
+    text = (
+        f"Brought back a decision on {done.traces:,} traces."
+        if done.traces
+        else "Nothing was taken back since the last decision."
     )
     answer(asdict(done), text, as_json)
 

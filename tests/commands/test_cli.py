@@ -99,6 +99,7 @@ def test_a_day_from_nothing_to_a_verified_file(tmp_path: Path, pool: Path, shell
     assert shell.json(*spans)["masked_traces"] == 1
     dropped = ["export", project, "--selection", "half", "-o", tmp_path / "rest.jsonl", "--masked", "drop"]
     assert (shell.json(*dropped)["rows"], shell.json("undo", project)["traces"]) == (6, 1)
+    assert (shell.json("redo", project)["traces"], shell.json("undo", project)["traces"]) == (1, 1)
     why = shell.json("sql", project, f"SELECT why FROM selections WHERE trace_id = '{best}'")
     assert "vetoed by hand" in why[0]["why"]
     assert shell.json("undo", project)["traces"] == 1
