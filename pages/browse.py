@@ -4,12 +4,13 @@ import streamlit as st
 
 from curation.store import browse
 from curation.store.browse import View
+from curation.store.sets import found_in
 from curation.ui.cached import column_of
 from curation.ui.decide import PAGE_SIZE, ViewWalk, open_trace, turn_to
 from curation.ui.format import plural
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
-from curation.ui.view import clear_filters, current_view, filter_bar, filter_words
+from curation.ui.view import clear_filters, current_search, current_view, filter_bar, filter_words
 from curation.ui.widgets import trace_list
 
 
@@ -55,7 +56,9 @@ def traces(session: Session, view: View) -> None:
             first_rank=offset + 1,
             scrolls=True,
             chosen=st.session_state["trace"],
-            highlight=st.session_state.get("browse_search", ""),
+            highlights=found_in(session.catalogue, search, [f"{one.prompt}\n{one.response}" for one in lines])
+            if (search := current_search())
+            else [],
         )
     if pages > 1:
         st.pagination(pages, key="browse_page")

@@ -7,6 +7,7 @@ import streamlit as st
 from curation.store import reading
 from curation.store.browse import View
 from curation.store.reading import Reading, Standing, StepValue
+from curation.store.sets import found_in
 from curation.traces.steps import split_steps
 from curation.ui import around, trace_facts
 from curation.ui.cached import column_of
@@ -21,6 +22,7 @@ from curation.ui.format import (
 )
 from curation.ui.markup import escape, rendered
 from curation.ui.session import Session
+from curation.ui.view import current_search
 from curation.ui.widgets import step_view
 
 RAW, BESIDE, RENDERED = "Raw", "Side by side", "Rendered"
@@ -40,12 +42,12 @@ def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     if trace.system:
         st.caption("System message")
         st.text(trace.system)
-    _text(trace.prompt, key="prompt")
+    _text(session, trace, trace.prompt, key="prompt")
     st.markdown("**Response**")
     _response(session, trace)
     if trace.answer:
         st.markdown("**Answer**")
-        _text(trace.answer, key="answer")
+        _text(session, trace, trace.answer, key="answer")
     trace_facts.scores(session, trace, found)
     around.queries(session, trace.trace_id)
     trace_facts.selected(session, trace)
@@ -65,7 +67,7 @@ def _headline(session: Session, view: View, trace: Reading, found: dict[str, Sta
     st.markdown(head)
 
 
-def _text(text: str, key: str) -> None:
+def _text(session: Session, trace: Reading, text: str, key: str) -> None:
     """A text as the reader was asked to show texts."""
     show = st.session_state.get("reader_show") or RAW
     if show == RENDERED:
@@ -76,7 +78,7 @@ def _text(text: str, key: str) -> None:
             [StepValue(0, len(text), None)],
             name="",
             key=f"raw_{key}",
-            highlight=_searched(),
+            highlights=_highlights(session, trace),
             numbered=False,
         )
 
@@ -115,7 +117,7 @@ def _response(session: Session, trace: Reading) -> None:
                 name=name,
                 key="steps",
                 start=trace.start,
-                highlight=_searched(),
+                highlights=_highlights(session, trace),
                 vetoed=vetoed,
                 on_veto=partial(veto_step, trace.trace_id),
             )
@@ -179,5 +181,7 @@ def _legend(name: str, rounded: bool) -> str:
     return "Darker is more surprising: negative log-likelihood in nats. The steps add up to the trace."
 
 
-def _searched() -> str:
-    return str(st.session_state.get("browse_search") or "")
+def _highlights(session: Session, trace: Reading) -> list[str]:
+    """What the search found in this trace."""
+    search = current_search()
+    return found_in(session.catalogue, search, [trace.prompt, trace.response]) if search else []

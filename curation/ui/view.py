@@ -1,16 +1,24 @@
 """What Browse shows: the filters' widgets, and the view that they make."""
 
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
+from curation.errors import CurationError
 from curation.store import sets
 from curation.store.browse import View
+from curation.store.sets import Search
 from curation.ui.cached import facets_of, sources_of
 from curation.ui.format import number, plural
 from curation.ui.markup import escape
 from curation.ui.session import Session
 
+WRITTEN, PATTERN = "As written", "Pattern"
+HOWS: dict[str, Literal["written", "any case", "pattern"]] = {
+    WRITTEN: "written",
+    "Any case": "any case",
+    PATTERN: "pattern",
+}
 HIGHEST, LOWEST = "Highest first", "Lowest first"
 VERDICTS = {"": "All", "none": "Undecided", "keep": "Kept by hand", "veto": "Vetoed"}
 _KEYS = (
@@ -29,7 +37,8 @@ def current_view(session: Session) -> View:
     state = st.session_state
     names = session.score_names
     score = state.get("browse_score")
-    among = [sets.search_set(session.catalogue, text)] if (text := state.get("browse_search", "")) else []
+    search = current_search()
+    among = [sets.search_set(session.catalogue, search)] if search else []
     if lasso := state.get("browse_lasso"):
         among.append(sets.id_set(session.catalogue, lasso))
     return View(
@@ -43,6 +52,24 @@ def current_view(session: Session) -> View:
         facet=state.get("browse_facet"),
         among=tuple(among),
     )
+
+
+def current_search() -> Search | None:
+    """What is searched for; None if nothing is, or if the pattern is none (the search field says why)."""
+    text = st.session_state.get("browse_search") or ""
+    how = st.session_state.get("browse_how") or WRITTEN
+    if not text or (how == PATTERN and pattern_problem(text)):
+        return None
+    return Search(text, HOWS[how])
+
+
+def pattern_problem(text: str) -> str:
+    """Why a text is no regular expression; "" if it is one."""
+    try:
+        sets.check_pattern(text)
+    except CurationError as error:
+        return str(error)
+    return ""
 
 
 def show_in_browse(**filters: Any) -> None:
@@ -78,11 +105,23 @@ def filter_bar(session: Session) -> None:
             key="browse_search",
             persist_state="session",
             placeholder="Text of problem or response",
-            help="Finds the text as it is written, capitals included.",
             on_change=_start_over,
+        )
+        st.selectbox(
+            "Find",
+            list(HOWS),
+            key="browse_how",
+            persist_state="session",
+            on_change=_start_over,
+            width=130,
+            help="The text as it is written; in small or capital letters alike; or a regular expression (RE2).",
         )
         with st.popover("Filters", icon=":material/filter_list:"):
             _filters(session)
+    if st.session_state.get("browse_how") == PATTERN and (
+        problem := pattern_problem(st.session_state.get("browse_search") or "")
+    ):
+        st.warning(escape(problem))
 
 
 def filter_words(view: View) -> list[str]:
@@ -99,8 +138,9 @@ def filter_words(view: View) -> list[str]:
         words.append(f"{low}{escape(view.score or '')}{high}")
     if view.facet:
         words.append(f"{escape(view.facet[0])} is {escape(view.facet[1][:60])}")
-    if state.get("browse_search"):
-        words.append(f"contains “{escape(state['browse_search'][:60])}”")
+    if search := current_search():
+        verb = "matches" if search.how == "pattern" else "contains"
+        words.append(f"{verb} “{escape(search.text[:60])}”")
     if state.get("browse_lasso"):
         words.append(f"{plural(len(state['browse_lasso']), 'trace')} from a lasso")
     return words

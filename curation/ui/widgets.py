@@ -35,7 +35,7 @@ def trace_list(
     on_choose: Callable[[str], None],
     first_rank: int = 1,
     chosen: str = "",
-    highlight: str = "",
+    highlights: Sequence[str] = (),
     show_source: bool = False,
     scrolls: bool = False,
 ) -> None:
@@ -48,7 +48,7 @@ def trace_list(
         on_choose: Called before the rerun that follows.
         first_rank: Place of the first trace in the list.
         chosen: The trace that the reader shows.
-        highlight: What was searched for.
+        highlights: Strings that a search found.
         show_source: Add a column with source and length.
         scrolls: The list stands in a container that scrolls, so its header stays.
     """
@@ -77,7 +77,7 @@ def trace_list(
             for i, line in enumerate(lines)
         ],
         "chosen": chosen,
-        "highlight": one_line(highlight),
+        "highlights": [line for one in highlights if (line := one_line(one))],
         "rank_title": "Place",
         "score_titles": [column.name for column in columns],
         "show_source": show_source,
@@ -108,7 +108,7 @@ def step_view(
     name: str,
     key: str,
     start: int = 0,
-    highlight: str = "",
+    highlights: Sequence[str] = (),
     numbered: bool = True,
     vetoed: Collection[tuple[int, int]] = (),
     on_veto: Callable[[int, int], None] | None = None,
@@ -121,7 +121,7 @@ def step_view(
         name: The score, for the titles.
         key: The widget's key.
         start: Character offset of `text` in the response.
-        highlight: What was searched for.
+        highlights: Strings that a search found.
         numbered: Whether the steps show their numbers.
         vetoed: Start and stop of each step that leaves the loss.
         on_veto: Called with start and stop of a step whose number was clicked, before the rerun that follows.
@@ -156,7 +156,7 @@ def step_view(
         "measured": bool(values),
         "signed": signed,
         "numbered": numbered,
-        "highlight": highlight,
+        "highlights": [one for one in highlights if one],
         "can_veto": on_veto is not None,
     }
     _component("step_view")(key=key, data=data, on_veto_change=veto_changed)

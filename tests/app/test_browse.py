@@ -91,7 +91,7 @@ def test_search_and_filters_narrow_the_list_and_clear(open_app: Open, project: P
     app.text_input(key="browse_search").set_value("bags with 5 apples").run()
     ids = shown(app)
     assert set(ids) == {t.trace_id for t in texts(60) if "bags with 5 apples" in t.response}
-    assert lists(app)[0]["highlight"] == "bags with 5 apples"
+    assert lists(app)[0]["highlights"] == ["bags with 5 apples"]
     app.button(key="veto").click().run()
     app.selectbox(key="browse_verdict").set_value("none").run()
     assert len(shown(app)) == len(ids) - 1
@@ -102,6 +102,23 @@ def test_search_and_filters_narrow_the_list_and_clear(open_app: Open, project: P
     assert 0 < len(shown(app)) < 60 - len(HOSTILE)
     app.text_input(key="browse_search").set_value("in no trace at all").run()
     assert "No trace fits these filters" in words(app)
+
+
+def test_search_in_any_case_and_by_pattern_marks_what_it_found(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    app.text_input(key="browse_search").set_value("THERE ARE 1[0-2] BAGS").run()
+    app.selectbox(key="browse_how").set_value("Any case").run()
+    assert "No trace fits" in words(app)
+    app.text_input(key="browse_search").set_value(r"(?i)THERE ARE 1[0-2] bags").run()
+    app.selectbox(key="browse_how").set_value("Pattern").run()
+    assert len(shown(app)) == 3
+    assert lists(app)[0]["highlights"] == [f"There are {n} bags" for n in (10, 11, 12)]
+    assert len(step_views(app)[1]["highlights"]) == 1
+    assert "matches" in words(app)
+    app.text_input(key="browse_search").set_value("There are (").run()
+    assert "is no regular expression" in words(app)
+    assert len(shown(app)) == 60
+    assert not app.error
 
 
 def test_undecided_list_moves_on_after_a_veto(open_app: Open, project: Project) -> None:

@@ -1,14 +1,16 @@
 """Lists in SQL: order, filters, paging and neighbours, against plain Python over the same rows."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from curation.errors import ProjectError
 from curation.store.browse import View, count, neighbour, page, position
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.decisions import decide
-from curation.store.sets import id_set, search_set
+from curation.store.sets import Search, check_pattern, found_in, id_set, search_set
 from tests.app.project import HOSTILE, RUN_ID, build_project
 
 SCORE = "influence/gold"
@@ -84,9 +86,31 @@ def test_score_range_source_and_metadata_filter(catalogue: Catalogue) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_search_takes_any_text_as_it_is_written(catalogue: Catalogue, text: str) -> None:
-    view = View(RUN_ID, SCORE, among=(search_set(catalogue, text),))
+    view = View(RUN_ID, SCORE, among=(search_set(catalogue, Search(text)),))
     assert [line.response for line in page(catalogue, view, limit=60)] == [text[:160]]
     assert count(catalogue, View()) == 60
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_search_in_any_case_takes_any_text_too(catalogue: Catalogue, text: str) -> None:
+    search = Search(text.swapcase(), "any case")
+    view = View(RUN_ID, SCORE, among=(search_set(catalogue, search),))
+    assert [line.response for line in page(catalogue, view, limit=60)] == [text[:160]]
+    assert found_in(catalogue, search, [text, "nothing"]) == [text]
+
+
+def test_a_pattern_finds_what_it_matches_and_says_what_that_was(catalogue: Catalogue) -> None:
+    search = Search(r"#### \d+9$", "pattern")
+    known = dict(catalogue.rows("SELECT trace_id, response FROM traces"))
+    expected = {one for one, text in known.items() if re.search(search.text, text)}
+    view = View(among=(search_set(catalogue, search),))
+    assert {line.trace_id for line in page(catalogue, view, limit=60)} == expected
+    assert expected
+    assert set(found_in(catalogue, search, list(known.values()))) == {
+        known[one].splitlines()[-1] for one in expected
+    }
+    with pytest.raises(ProjectError, match="no regular expression"):
+        check_pattern("(")
 
 
 def test_kept_sets_are_found_again_and_the_oldest_make_room(catalogue: Catalogue) -> None:

@@ -27,7 +27,7 @@ function stepRow(step, data, veto) {
       row.style.borderLeftColor = color(100);
     }
   }
-  appendText(row.appendChild(element("div", "text")), step.text, data.highlight);
+  appendText(row.appendChild(element("div", "text")), step.text, data.highlights);
   return row;
 }
 

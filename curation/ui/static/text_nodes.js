@@ -19,12 +19,22 @@ function appendVisible(parent, text) {
   parent.append(document.createTextNode(text.slice(start)));
 }
 
-function appendText(parent, text, highlight) {
+// Where the first of some strings is found at or after a place: [place, length]; the longer one of two at one place.
+function firstOf(text, strings, from) {
+  let best = [-1, 0];
+  for (const one of strings) {
+    const found = text.indexOf(one, from);
+    if (found >= 0 && (best[0] < 0 || found < best[0] || (found === best[0] && one.length > best[1]))) best = [found, one.length];
+  }
+  return best;
+}
+
+function appendText(parent, text, highlights) {
   let start = 0;
-  for (let found = highlight ? text.indexOf(highlight) : -1; found >= 0; found = text.indexOf(highlight, start)) {
+  for (let [found, length] = firstOf(text, highlights, 0); found >= 0; [found, length] = firstOf(text, highlights, start)) {
     appendVisible(parent, text.slice(start, found));
-    appendVisible(parent.appendChild(element("mark")), text.slice(found, found + highlight.length));
-    start = found + highlight.length;
+    appendVisible(parent.appendChild(element("mark")), text.slice(found, found + length));
+    start = found + length;
   }
   appendVisible(parent, text.slice(start));
 }

@@ -15,10 +15,10 @@ function scoreCell(score) {
   return cell;
 }
 
-function textCell(first, second, highlight) {
+function textCell(first, second, highlights) {
   const cell = element("td", "text");
-  appendText(cell.appendChild(element("div", "line")), first, highlight);
-  if (second) appendText(cell.appendChild(element("div", "line second")), second, highlight);
+  appendText(cell.appendChild(element("div", "line")), first, highlights);
+  if (second) appendText(cell.appendChild(element("div", "line second")), second, highlights);
   return cell;
 }
 
@@ -31,8 +31,8 @@ function traceRow(trace, data, choose) {
   const verdict = row.appendChild(element("td", "verdict", trace.mark));
   verdict.title = trace.verdict;
   for (const score of trace.scores) row.append(scoreCell(score));
-  row.append(textCell(trace.prompt, trace.response, data.highlight));
-  if (data.show_source) row.append(textCell(trace.source, trace.tokens, ""));
+  row.append(textCell(trace.prompt, trace.response, data.highlights));
+  if (data.show_source) row.append(textCell(trace.source, trace.tokens, []));
   row.onclick = () => choose(trace.id);
   row.onkeydown = (event) => { if (event.key === "Enter") choose(trace.id); };
   return row;
