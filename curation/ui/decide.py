@@ -64,7 +64,7 @@ class ViewWalk:
 
 def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
     """Keep, veto, undecided, undo, and the ways to the traces before and after."""
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.button(
             "Keep",
             key="keep",
@@ -95,7 +95,7 @@ def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
         st.button(
             "Redo",
             key="redo",
-            shortcut="Shift+Z",
+            shortcut="Y",
             on_click=_redo,
             args=(walk,),
             help="Brings back what you took back last.",

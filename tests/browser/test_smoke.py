@@ -49,7 +49,7 @@ def test_a_veto_by_keyboard_is_gone_from_the_exported_file(
     expect(page.locator(f"tr[data-trace='{second}']")).to_have_class(re.compile("veto"))
     page.keyboard.press("z")
     expect(page.locator(f"tr[data-trace='{second}']")).not_to_have_class(re.compile("veto"))
-    page.keyboard.press("Shift+Z")
+    page.keyboard.press("y")
     expect(page.locator(f"tr[data-trace='{second}']")).to_have_class(re.compile("veto"))
     page.keyboard.press("z")
     expect(page.locator(f"tr[data-trace='{second}']")).not_to_have_class(re.compile("veto"))
