@@ -3,14 +3,16 @@
 import streamlit as st
 
 from curation.selection.queue import ORDERS
+from curation.store.history import batches
 from curation.ui.cached import current_selection, points_of
-from curation.ui.format import listed, whole
+from curation.ui.format import VERDICT_WORDS, listed, moment, one_line, plural, short_id, whole
 from curation.ui.markup import escape
 from curation.ui.queue import Queue, compared, current_queue, draw_up
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
 from curation.ui.view import current_view
 
+LISTED = 50
 TITLES = {"boundary": "Near the line", "disagreement": "Scores disagree", "clusters": "One of each cluster"}
 
 
@@ -67,6 +69,24 @@ def progress(queue: Queue, decided: int, trace_id: str) -> None:
         st.success("This queue is done; a new one serves the next traces.")
 
 
+def log(session: Session) -> None:
+    """Who decided what so far."""
+    if not session.counts.last_decision:
+        return
+    with st.expander("Decisions so far"):
+        rows = ["| When (UTC) | Who | Verdict | On | Why |", "|:--|:--|:--|:--|:--|"]
+        for batch in batches(session.catalogue, LISTED):
+            verdict = VERDICT_WORDS.get(batch.verdict, batch.verdict) if batch.verdict else "as before"
+            on = short_id(batch.trace_id) if batch.traces == 1 else plural(batch.traces, "trace")
+            on = f"a step of {on}" if batch.is_step else on
+            why = one_line(", ".join(text for text in (batch.reason, batch.note) if text))[:300]
+            by = f" (by {batch.by})" if batch.by else ""
+            rows.append(
+                f"| {moment(batch.time)} | {escape(batch.actor)} | {verdict}{by} | {on} | {escape(why)} |"
+            )
+        st.markdown("\n".join(rows))
+
+
 session = current_session()
 orders = offered(session)
 if not orders:
@@ -89,3 +109,4 @@ if st.session_state.get("trace") not in queue.trace_ids:
 trace_id = st.session_state["trace"]
 progress(queue, len(queue.decided(session)), trace_id)
 reader(session, current_view(session), trace_id, queue)
+log(session)

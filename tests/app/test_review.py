@@ -41,6 +41,7 @@ def test_the_queue_begins_at_the_recipe_s_line_and_moves_on_with_each_decision(
     app.button(key="veto").click().run()
     assert shown(app) != first
     assert bar(app).startswith("1 of 50 decided; this is number 2")
+    assert f"| vetoed | {first[:8]} |" in words(app)
     catalogue = open_catalogue(project)
     assert catalogue.rows("SELECT trace_id, verdict FROM verdicts") == [(first, "veto")]
     app.button(key="undo").click().run()
