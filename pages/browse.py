@@ -6,11 +6,11 @@ from curation.store import browse
 from curation.store.browse import View
 from curation.store.sets import found_in
 from curation.ui.cached import column_of
-from curation.ui.decide import PAGE_SIZE, ViewWalk, open_trace, turn_to
 from curation.ui.format import plural
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
 from curation.ui.view import clear_filters, current_search, current_view, filter_bar, filter_words
+from curation.ui.walk import PAGE_SIZE, ViewWalk, open_trace, turn_to
 from curation.ui.widgets import trace_list
 
 

@@ -14,12 +14,12 @@ from curation.store.browse import lines
 from curation.ui import charts
 from curation.ui.cached import by_trace_of_run, column_of, selection_of, tokens_by_trace
 from curation.ui.compare_runs import compare_runs
-from curation.ui.decide import open_trace, read_in_browse
 from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.recipe_form import describe
 from curation.ui.session import Session, current_session
 from curation.ui.view import show_in_browse
+from curation.ui.walk import open_trace, read_in_browse
 from curation.ui.widgets import trace_list
 
 LISTED = 10

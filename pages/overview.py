@@ -7,13 +7,13 @@ from curation.store.browse import View
 from curation.store.columns import Column
 from curation.ui import charts
 from curation.ui.cached import column_of, planted_of, tokens_of
-from curation.ui.decide import read_in_browse
 from curation.ui.format import MISSING, duration, moment, percent, plural, whole
 from curation.ui.markup import escape, sentence
 from curation.ui.navigation import go_to
 from curation.ui.next_step import next_step
 from curation.ui.session import Session, current_session
 from curation.ui.view import HIGHEST, LOWEST, show_in_browse
+from curation.ui.walk import read_in_browse
 from curation.ui.widgets import trace_list
 
 SHOWN = 10

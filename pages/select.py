@@ -10,11 +10,12 @@ from curation.selection.select import Selection
 from curation.store.browse import lines
 from curation.ui import charts
 from curation.ui.cached import column_of, selection_of, tokens_by_trace
-from curation.ui.decide import read_in_browse, show_told, tell
+from curation.ui.decide import show_told, tell
 from curation.ui.format import number, percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.recipe_form import choose_recipe, describe
 from curation.ui.session import Session, current_session
+from curation.ui.walk import read_in_browse
 from curation.ui.widgets import trace_list
 
 LISTED = 8

@@ -12,7 +12,7 @@ import pyarrow as pa
 from curation.errors import ProjectError
 from curation.store import database
 from curation.store.database import Connection, Parameters, literal
-from curation.store.decisions import CURRENT, CURRENT_STEPS, decision_log, decision_stamp
+from curation.store.log import CURRENT, CURRENT_STEPS, decision_log, decision_stamp
 from curation.store.project import Project
 from curation.store.schema import BATCH, DECISIONS, MAP, QUERIES, RUN, column_names, create_statements
 

@@ -5,11 +5,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from curation.store.browse import lines
-from curation.ui.decide import decide_many, open_trace, read_in_browse, show_told
+from curation.ui.decide import decide_many, show_told
 from curation.ui.format import plural, whole
 from curation.ui.region import inside_selection
 from curation.ui.session import Session
 from curation.ui.view import show_in_browse
+from curation.ui.walk import open_trace, read_in_browse
 from curation.ui.widgets import trace_list
 
 LISTED = 12

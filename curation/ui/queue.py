@@ -9,8 +9,8 @@ import streamlit as st
 from curation.selection.queue import by_cluster, in_disagreement, near_boundary
 from curation.store.columns import verdicts_of
 from curation.ui.cached import by_trace, current_selection, points_of, trace_ids_of
-from curation.ui.decide import open_trace
 from curation.ui.session import Session
+from curation.ui.walk import open_trace
 
 # Scores that are compared with the first one of a run, where it has them.
 OTHERS = ("perplexity", "rsr", "rds/gold", "rds/correct", "gradient-norm")

@@ -11,7 +11,7 @@ from curation.store.sets import found_in
 from curation.traces.steps import split_steps
 from curation.ui import around, trace_facts
 from curation.ui.cached import column_of
-from curation.ui.decide import Walk, decision_bar, show_told, veto_step
+from curation.ui.decide import decision_bar, show_told, veto_step
 from curation.ui.format import (
     MARKS,
     VERDICT_WORDS,
@@ -23,6 +23,7 @@ from curation.ui.format import (
 from curation.ui.markup import escape, rendered
 from curation.ui.session import Session
 from curation.ui.view import current_search
+from curation.ui.walk import Walk
 from curation.ui.widgets import step_view
 
 RAW, BESIDE, RENDERED = "Raw", "Side by side", "Rendered"

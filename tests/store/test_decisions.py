@@ -12,7 +12,8 @@ import pytest
 from curation.errors import ProjectError
 from curation.store.catalogue import open_catalogue
 from curation.store.database import connect
-from curation.store.decisions import Decided, decide, decision_log, decision_stamp, redo, undo
+from curation.store.decisions import decide, redo, undo
+from curation.store.log import Decided, decision_log, decision_stamp
 from curation.store.project import Project
 
 

@@ -1,0 +1,62 @@
+"""Which trace the reader shows, and the list that a reviewer walks along from one to the next."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import streamlit as st
+
+from curation.store import browse
+from curation.ui.navigation import go_to
+from curation.ui.session import Session
+from curation.ui.view import current_view
+
+PAGE_SIZE = 100
+
+
+def open_trace(trace_id: str) -> None:
+    """Show a trace in the reader."""
+    st.session_state["trace"] = trace_id
+    st.session_state["reader_part"] = 1
+
+
+def read_in_browse(trace_id: str) -> None:
+    """Show a trace in Browse; for a callback of any page."""
+    open_trace(trace_id)
+    go_to("browse")
+
+
+class Walk(Protocol):
+    """The list that a reviewer walks along: what comes next is the list's to say."""
+
+    def neighbour(self, session: Session, trace_id: str, step: Literal[-1, 1]) -> str | None:
+        """The trace after (1) or before (-1) one; None at the end."""
+
+    def after_decision(self, session: Session, trace_id: str) -> str | None:
+        """Where to go when a trace is decided; None: stay."""
+
+    def show(self, session: Session, trace_id: str) -> None:
+        """Make it the trace that the reader shows."""
+
+
+@dataclass(frozen=True)
+class ViewWalk:
+    """The list of Browse."""
+
+    def neighbour(self, session: Session, trace_id: str, step: Literal[-1, 1]) -> str | None:
+        """By the view's order."""
+        return browse.neighbour(session.catalogue, current_view(session), trace_id, step)
+
+    def after_decision(self, session: Session, trace_id: str) -> str | None:
+        """The next one."""
+        return self.neighbour(session, trace_id, 1)
+
+    def show(self, session: Session, trace_id: str) -> None:
+        """Open it, and turn to its page."""
+        open_trace(trace_id)
+        turn_to(session, trace_id)
+
+
+def turn_to(session: Session, trace_id: str) -> None:
+    """Turn the list to the page that a trace is on."""
+    place = browse.position(session.catalogue, current_view(session), trace_id)
+    st.session_state["browse_page"] = place // PAGE_SIZE + 1
