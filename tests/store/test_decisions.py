@@ -181,10 +181,10 @@ def test_a_log_held_open_elsewhere_is_waited_for_and_then_named(
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    monkeypatch.setattr("curation.store.decisions.PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("curation.store.log.PATIENCE_SECONDS", 0.3)
     with pytest.raises(ProjectError, match="stays locked by another program"):
         decide(project, ["t2"], "veto")
-    monkeypatch.setattr("curation.store.decisions.PATIENCE_SECONDS", 20.0)
+    monkeypatch.setattr("curation.store.log.PATIENCE_SECONDS", 20.0)
     holder.kill()
     holder.communicate()
     assert decide(project, ["t2"], "veto").number == 2
