@@ -30,7 +30,8 @@ call, unless a run says another date in its results file; a compared engine's ru
 
 - *curation*: every score (influence by group and by single query, ranks, perplexity, nll, RSR, RDS, gradient norm) and influence by step for ten
   traces at either end of each group; bfloat16 where the processor computes in it; eigenvectors of 16 traces (more where they are short), eigenvalues of at most 256,
-  fewer if the two halves of the sample agree (`--stability 0.5`); queries of low rank (`--rank 64`); packed batches of up to 2048 tokens.
+  fewer if the two halves of the sample agree (`--stability 0.5`); queries of low rank (`--rank 64`); packed batches of up to 2048 tokens. Figures of commits before
+  c27fcd7 are of the defaults until then: steps for 16 traces at either end, eigenvectors of 32.
 - *kronfluence* (`benchmarks/peers/kronfluence_run.py`): influence of the two groups alone; float32; factors of all traces; no low rank; each
   group's gradients added up before they are preconditioned, a pass over the traces a group. Two things are not its default: its damping is its
   heuristic of 0.1 times the mean eigenvalue, since 1e-8 would be another score, and traces are sorted by length, which saves it padding. It has no
