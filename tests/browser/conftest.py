@@ -1,28 +1,13 @@
 """The running app and a real browser."""
 
-import os
-import shutil
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-ROOT = Path(__file__).parents[2]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
+from tests.browser.server import ARGUMENTS, chromium, start_app
 
 # A first page compiles and loads a good deal; on a busy machine that takes its time.
 expect.set_options(timeout=30_000)
@@ -30,10 +15,8 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "install Debian's chromium, or name a browser in CHROMIUM"
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        opened = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield opened
         opened.close()
 
@@ -44,30 +27,9 @@ def serve() -> Iterator[Callable[[Path], str]]:
     servers: list[subprocess.Popen[bytes]] = []
 
     def start(root: Path) -> str:
-        with socket.socket() as probe:
-            probe.bind(("localhost", 0))
-            port = probe.getsockname()[1]
-        command = [
-            sys.executable,
-            "-m",
-            "streamlit",
-            "run",
-            "app.py",
-            "--server.port",
-            str(port),
-            "--",
-            str(root),
-        ]
-        servers.append(subprocess.Popen(command, cwd=ROOT))
-        address = f"http://localhost:{port}"
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health")
-                return address
-            except OSError:
-                assert time.monotonic() < deadline, "the app did not start"
-                time.sleep(0.2)
+        server, address = start_app(root)
+        servers.append(server)
+        return address
 
     yield start
     for server in servers:

@@ -1,17 +1,11 @@
 """Pictures of every page, light and dark: python -m tests.browser.screenshots PROJECT FOLDER [PAGE ...]"""
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, ROOT
+from tests.browser.server import ARGUMENTS, chromium, start_app
 
 PAGES = ("overview", "browse", "review", "plane", "map", "select", "compare", "export", "runs")
 SIZE = {"width": 1440, "height": 900}
@@ -20,24 +14,8 @@ SIZE = {"width": 1440, "height": 900}
 def main(project: Path, folder: Path, pages: tuple[str, ...] = PAGES) -> None:
     """Start the app on a project, and photograph its pages."""
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.port",
-        str(port),
-        "--",
-        str(project),
-    ]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    address = f"http://localhost:{port}"
+    server, address = start_app(project)
     try:
-        wait_for(f"{address}/_stcore/health")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             for theme in ("light", "dark"):
@@ -60,25 +38,6 @@ def settle(tab: Page) -> None:
     tab.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
     tab.wait_for_timeout(1_500)
     tab.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
-
-
-def wait_for(address: str) -> None:
-    """Wait until a server answers."""
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(address)
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"{address} does not answer")
-
-
-def chromium() -> str:
-    """Debian's browser, or the one that CHROMIUM names."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not found:
-        raise SystemExit("install Debian's chromium, or name a browser in CHROMIUM")
-    return found
 
 
 if __name__ == "__main__":
