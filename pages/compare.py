@@ -12,14 +12,13 @@ from curation.selection.saved import list_selections, load_recipe
 from curation.selection.select import Selection
 from curation.store.browse import lines
 from curation.ui import charts
-from curation.ui.cached import by_trace_of_run, column_of, selection_of, tokens_by_trace
+from curation.ui.cached import by_trace, column_of, selection_of, tokens_by_trace
 from curation.ui.compare_runs import compare_runs
 from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.recipe_form import describe
 from curation.ui.session import Session, current_session
-from curation.ui.view import show_in_browse
-from curation.ui.walk import open_trace, read_in_browse
+from curation.ui.walk import list_in_browse, read_in_browse
 from curation.ui.widgets import trace_list
 
 LISTED = 10
@@ -79,7 +78,7 @@ def distribution(session: Session, parts: Mapping[str, NDArray[np.bool_]]) -> No
         "Distribution of", session.score_names, key="compare_score", persist_state="session", width=320
     )
     column = column_of(session, name)
-    values = by_trace_of_run(session, session.run_id or "", name)
+    values = by_trace(session, name)
     if len(values) == len(next(iter(parts.values()))):
         charts.show(charts.parted_histogram(values, parts, column), key="compare_histogram")
 
@@ -89,10 +88,15 @@ def of_part(session: Session, found: Difference, name: str, inside: NDArray[np.b
     ids = [found.trace_ids[i] for i in np.flatnonzero(inside)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{escape(name.capitalize())}**: {plural(len(ids), 'trace')}", width="stretch")
-        if ids and st.button("Show in Browse", key=f"browse_{name}", icon=":material/list:", type="tertiary"):
-            show_in_browse(lasso=ids)
-            open_trace("")
-            st.switch_page("pages/browse.py")
+        if ids:
+            st.button(
+                "Show in Browse",
+                key=f"browse_{name}",
+                icon=":material/list:",
+                type="tertiary",
+                on_click=list_in_browse,
+                args=(ids,),
+            )
     if ids:
         first = lines(session.catalogue, [(trace_id, None) for trace_id in ids[:LISTED]])
         trace_list(first, [], key=f"list_{name}", on_choose=read_in_browse)

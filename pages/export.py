@@ -6,12 +6,11 @@ from pathlib import Path
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.export.contents import contents_of
+from curation.export.contents import contents_of, masks_of
 from curation.export.formats import CARRY_MASKS, FORMATS
 from curation.export.rows import preview
 from curation.export.verify import Verification, verify
 from curation.export.write import export
-from curation.selection.masks import masked_spans, of_selected
 from curation.selection.recipes import Recipe
 from curation.selection.select import Selection
 from curation.ui.cached import recipe_of, selection_of, tokens_by_trace
@@ -40,7 +39,7 @@ def choose(session: Session) -> tuple[str, Path]:
 
 def policy_of(session: Session, selection: Selection, format: str) -> str:
     """What to do with traces whose steps are vetoed, asked where the format cannot carry that."""
-    masks = of_selected(masked_spans(session.catalogue, selection.decision_number), selection.selected_ids)
+    masks = masks_of(session.catalogue, selection)
     if not masks:
         return "refuse"
     of_traces = plural(len(masks), "selected trace")

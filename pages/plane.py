@@ -112,13 +112,13 @@ def caption(plane: Plane, shown: int, selection: Selection | None, lines: Mappin
     if selection is not None:
         said.append(escape(describe(selection.recipe)))
         if set(lines) & {plane.x_name, plane.y_name}:
-            said.append(_line_words(selection, lines))
+            said.append(_line_words(lines))
     st.caption(" ".join(said))
 
 
-def _line_words(selection: Selection, lines: Mapping[str, Boundary]) -> str:
+def _line_words(lines: Mapping[str, Boundary]) -> str:
     if len(lines) == 1:
-        return "The dashed line is its boundary."
+        return "Dashed: its boundary."
     return "Dashed: up to there this recipe has no objection; beyond it the rank by single queries may still save a trace."
 
 

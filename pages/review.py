@@ -7,7 +7,7 @@ from curation.store.history import batches
 from curation.ui.cached import current_selection, points_of
 from curation.ui.format import VERDICT_WORDS, listed, moment, one_line, plural, short_id, whole
 from curation.ui.markup import escape
-from curation.ui.queue import Queue, compared, current_queue, draw_up
+from curation.ui.queue import Queue, basis_of, compared, current_queue, draw_up
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
 from curation.ui.view import current_view
@@ -99,7 +99,7 @@ if not orders:
 controls(session, orders)
 queue = current_queue()
 wanted = (st.session_state["queue_order"] or orders[0], int(st.session_state["queue_length"]))
-if queue is None or queue.order != wanted[0]:
+if queue is None or queue.basis != basis_of(session, wanted[0]):
     queue = draw_up(session, *wanted)
 if not queue.trace_ids:
     st.success("Every trace that this order would serve is decided.")

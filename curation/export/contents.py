@@ -35,6 +35,11 @@ class Contents:
         return MASKED_SCHEMA if self.masks else SCHEMA
 
 
+def masks_of(catalogue: Catalogue, selection: Selection) -> dict[str, Spans]:
+    """The spans without loss of the selected traces that have vetoed steps."""
+    return of_selected(masked_spans(catalogue, selection.decision_number), selection.selected_ids)
+
+
 def contents_of(catalogue: Catalogue, selection: Selection, format: str, policy: str = "refuse") -> Contents:
     """Find out what is exported.
 
@@ -53,7 +58,7 @@ def contents_of(catalogue: Catalogue, selection: Selection, format: str, policy:
             f"There is no policy {policy!r} for vetoed steps; use one of {', '.join(POLICIES)}."
         )
     ids = selection.selected_ids
-    masks = of_selected(masked_spans(catalogue, selection.decision_number), ids)
+    masks = masks_of(catalogue, selection)
     if not masks or format in CARRY_MASKS:
         return Contents(ids, masks, 0)
     if policy == "refuse":

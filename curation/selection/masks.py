@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from curation.store.catalogue import Catalogue
+from curation.store.log import CURRENT_STEPS
 
 # Start and stop in characters of the response; those of one trace are in order and do not touch.
 Spans = Sequence[tuple[int, int]]
@@ -11,10 +12,7 @@ Spans = Sequence[tuple[int, int]]
 def masked_spans(catalogue: Catalogue, decision_number: int) -> dict[str, Spans]:
     """The spans of each trace that carry no loss, after the decisions up to a number; traces without any are not there."""
     rows = catalogue.rows(
-        """SELECT trace_id, start, stop FROM
-           (SELECT * FROM decisions WHERE number <= ? AND start IS NOT NULL
-            QUALIFY row_number() OVER (PARTITION BY trace_id, start, stop ORDER BY number DESC) = 1)
-           WHERE verdict = 'veto' ORDER BY trace_id, start, stop""",
+        f"SELECT trace_id, start, stop FROM ({CURRENT_STEPS.format(upto='number <= ?')}) ORDER BY ALL",
         [decision_number],
     )
     spans: dict[str, list[tuple[int, int]]] = {}

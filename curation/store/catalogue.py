@@ -104,7 +104,7 @@ def open_catalogue(project: Project, *, files: Collection[str] | None = None) ->
         for name, columns in tables.items():
             _view(connection, name, columns, attached, of_run=name in _RUN_TABLES)
     connection.execute(f"CREATE VIEW verdicts AS {CURRENT}")
-    connection.execute(f"CREATE VIEW step_vetoes AS {CURRENT_STEPS}")
+    connection.execute(f"CREATE VIEW step_vetoes AS {CURRENT_STEPS.format(upto='true')}")
     catalogue.refresh()
     return catalogue
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from curation.store.catalogue import Catalogue
+from curation.store.log import BY
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,11 @@ class Batch:
 def batches(catalogue: Catalogue, limit: int, offset: int = 0) -> list[Batch]:
     """The last decisions of all reviewers."""
     found = catalogue.rows(
-        """SELECT max(number), max(time), any_value(actor),
-                  CASE WHEN count(DISTINCT verdict) = 1 THEN any_value(verdict) ELSE '' END,
-                  CASE WHEN any_value(undoes) IS NULL THEN ''
-                       WHEN any_value(undoes) IN (SELECT number FROM decisions WHERE undoes IS NOT NULL) THEN 'redo'
-                       ELSE 'undo' END,
-                  count(DISTINCT trace_id), arg_min(trace_id, number), bool_or(start IS NOT NULL),
-                  arg_min(reason, number), arg_min(note, number)
-           FROM decisions GROUP BY batch ORDER BY batch DESC LIMIT ? OFFSET ?""",
+        f"""SELECT max(number), max(time), any_value(actor),
+                   CASE WHEN count(DISTINCT verdict) = 1 THEN any_value(verdict) ELSE '' END, any_value(how),
+                   count(DISTINCT trace_id), arg_min(trace_id, number), bool_or(start IS NOT NULL),
+                   arg_min(reason, number), arg_min(note, number)
+            FROM (SELECT *, {BY} AS how FROM decisions) GROUP BY batch ORDER BY batch DESC LIMIT ? OFFSET ?""",
         [limit, offset],
     )
     return [Batch(*row) for row in found]

@@ -27,13 +27,16 @@ CURRENT = """
     SELECT trace_id, verdict, reason, note, actor, time, number FROM decisions WHERE start IS NULL
     QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY number DESC) = 1
 """
-# The same for steps; a step is vetoed or it is not.
+# The same for steps, of which one is vetoed or it is not; {upto} is a condition on the events that count.
 CURRENT_STEPS = """
     SELECT trace_id, start, stop, reason, note, actor, time, number FROM
-    (SELECT * FROM decisions WHERE start IS NOT NULL
+    (SELECT * FROM decisions WHERE start IS NOT NULL AND {upto}
      QUALIFY row_number() OVER (PARTITION BY trace_id, start, stop ORDER BY number DESC) = 1)
     WHERE verdict = 'veto'
 """
+# What an event takes back: nothing, a decision by undo, an undo by redo.
+BY = """CASE WHEN undoes IS NULL THEN ''
+             WHEN undoes IN (SELECT number FROM decisions WHERE undoes IS NOT NULL) THEN 'redo' ELSE 'undo' END"""
 # Columns that logs of version 0.1 do not have.
 _LATER = ("start", "stop")
 
@@ -114,7 +117,14 @@ def _turn(project: Project) -> Iterator[None]:
     read half a file. Ours is on a file beside the log, and its handle holds it.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    with project.decisions.with_suffix(".lock").open("ab") as file:
+    path = project.decisions.with_suffix(".lock")
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise ProjectError(
+            f"{path} cannot be written ({error.strerror}), and decisions need it; make the project's folder writable."
+        ) from error
+    with file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

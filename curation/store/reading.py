@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from curation.store.catalogue import Catalogue
+from curation.store.log import BY
 
 # A browser shows a part this long at once; a longer response is read part by part.
 PART = 50_000
@@ -126,9 +127,8 @@ def unscored_reason(catalogue: Catalogue, run_id: str, trace_id: str) -> str:
 def history(catalogue: Catalogue, trace_id: str) -> list[Event]:
     """All decisions on a trace, newest first."""
     found = catalogue.rows(
-        """SELECT number, verdict, reason, note, actor, time, CASE WHEN undoes IS NULL THEN '' WHEN undoes IN
-                  (SELECT number FROM decisions WHERE undoes IS NOT NULL) THEN 'redo' ELSE 'undo' END, start, stop
-           FROM decisions WHERE trace_id = ? ORDER BY number DESC""",
+        f"""SELECT number, verdict, reason, note, actor, time, {BY}, start, stop
+            FROM decisions WHERE trace_id = ? ORDER BY number DESC""",
         [trace_id],
     )
     return [

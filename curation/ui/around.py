@@ -9,11 +9,11 @@ from curation.store import nearby
 from curation.store.browse import lines
 from curation.store.columns import Column
 from curation.store.nearby import Effect
+from curation.ui.cached import alike_of
 from curation.ui.format import number
 from curation.ui.markup import escape, rendered
-from curation.ui.navigation import go_to
 from curation.ui.session import Session
-from curation.ui.view import show_in_browse
+from curation.ui.walk import list_in_browse
 from curation.ui.widgets import trace_list
 
 SHOWN, ALIKE = 3, 10
@@ -60,8 +60,7 @@ def more_like_this(session: Session, trace_id: str, on_choose: Callable[[str], N
     if st.session_state.get("alike_to") != trace_id:
         st.button("More like this", key="alike", icon=":material/join:", on_click=_look, args=(trace_id,))
         return
-    with st.spinner("Comparing embeddings"):
-        found = nearby.alike(session.catalogue, session.run_id, trace_id, ALIKE)
+    found = alike_of(session, trace_id, ALIKE)
     st.markdown(
         "**Most like this**",
         help="By the cosine of RDS+ embeddings, the weighted mean of last hidden states.",
@@ -75,16 +74,10 @@ def more_like_this(session: Session, trace_id: str, on_choose: Callable[[str], N
         "Show these in Browse",
         key="alike_browse",
         icon=":material/list:",
-        on_click=_browse,
-        args=(trace_id, found),
+        on_click=list_in_browse,
+        args=([trace_id, *(other for other, _ in found)], trace_id),
     )
 
 
 def _look(trace_id: str) -> None:
     st.session_state["alike_to"] = trace_id
-
-
-def _browse(trace_id: str, found: Sequence[tuple[str, float]]) -> None:
-    show_in_browse(lasso=[trace_id, *(other for other, _ in found)])
-    st.session_state["trace"] = trace_id
-    go_to("browse")

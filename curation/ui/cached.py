@@ -15,7 +15,7 @@ from curation.selection.recipes import Recipe
 from curation.selection.resolve import resolve
 from curation.selection.saved import load_recipe
 from curation.selection.select import Selection, assemble, read_verdicts
-from curation.store import columns, overview, points
+from curation.store import columns, nearby, overview, points
 from curation.store.catalogue import Catalogue
 from curation.ui.session import Session
 
@@ -71,6 +71,11 @@ def planted_of(session: Session) -> PlantedReport | None:
 def facets_of(session: Session) -> dict[str, list[tuple[str, int]]]:
     """Metadata keys with few values, and the count of each value."""
     return _facets(session.key, session.catalogue)
+
+
+def alike_of(session: Session, trace_id: str, count: int) -> list[tuple[str, float]]:
+    """The traces most like one by the chosen run's embeddings, and their cosines."""
+    return _alike(session.key, session.catalogue, session.run_id or "", trace_id, count)
 
 
 def points_of(session: Session) -> points.Points | None:
@@ -144,6 +149,13 @@ def _planted(key: tuple[str, ...], _catalogue: Catalogue, run_id: str | None) ->
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _facets(key: tuple[str, ...], _catalogue: Catalogue) -> dict[str, list[tuple[str, int]]]:
     return overview.facets(_catalogue)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing embeddings")
+def _alike(
+    key: tuple[str, ...], _catalogue: Catalogue, run_id: str, trace_id: str, count: int
+) -> list[tuple[str, float]]:
+    return nearby.alike(_catalogue, run_id, trace_id, count)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the map")

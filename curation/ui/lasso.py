@@ -9,8 +9,7 @@ from curation.ui.decide import decide_many, show_told
 from curation.ui.format import plural, whole
 from curation.ui.region import inside_selection
 from curation.ui.session import Session
-from curation.ui.view import show_in_browse
-from curation.ui.walk import open_trace, read_in_browse
+from curation.ui.walk import list_in_browse, read_in_browse
 from curation.ui.widgets import trace_list
 
 LISTED = 12
@@ -46,10 +45,14 @@ def lasso_panel(
     kept, vetoed = (int((decided == verdict).sum()) for verdict in ("keep", "veto"))
     by_hand = f"{whole(kept)} kept and {whole(vetoed)} vetoed by hand"
     st.markdown(f"**{plural(len(ids), 'trace')}** of {whole(len(trace_ids))}; {by_hand} so far")
-    if st.button("Show these in Browse", key="lasso_browse", icon=":material/list:", width="stretch"):
-        show_in_browse(lasso=ids)
-        open_trace("")
-        st.switch_page("pages/browse.py")
+    st.button(
+        "Show these in Browse",
+        key="lasso_browse",
+        icon=":material/list:",
+        width="stretch",
+        on_click=list_in_browse,
+        args=(ids,),
+    )
     reason = st.text_input("Reason", key="lasso_reason", placeholder="Kept with each decision")
     many = plural(len(ids), "trace")
     for word, verdict in (("Veto", "veto"), ("Keep", "keep"), ("Undecided:", "undecided")):

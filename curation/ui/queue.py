@@ -21,11 +21,11 @@ class Queue:
     """Traces to be reviewed, in order; a way to walk them for the reader's buttons.
 
     Attributes:
-        order: One of `selection.queue.ORDERS`.
+        basis: What it was drawn up from (`basis_of`).
         trace_ids: None of them was decided when the queue was drawn up.
     """
 
-    order: str
+    basis: tuple[str, ...]
     trace_ids: tuple[str, ...]
 
     def neighbour(self, session: Session, trace_id: str, step: Literal[-1, 1]) -> str | None:
@@ -61,6 +61,11 @@ def current_queue() -> Queue | None:
     return queue if isinstance(queue, Queue) else None
 
 
+def basis_of(session: Session, order: str) -> tuple[str, ...]:
+    """What a queue of an order comes from: another run, or another selection's line, makes another queue."""
+    return (order, session.run_id or "", session.selection_name if order == "boundary" else "")
+
+
 def draw_up(session: Session, order: str, length: int) -> Queue:
     """Make a new queue of undecided traces the current one.
 
@@ -71,7 +76,7 @@ def draw_up(session: Session, order: str, length: int) -> Queue:
     """
     ids, found = _in_order(session, order)
     undecided = verdicts_of(session.catalogue, ids)[found] == "undecided"
-    queue = Queue(order, tuple(ids[found[undecided][:length]].tolist()))
+    queue = Queue(basis_of(session, order), tuple(ids[found[undecided][:length]].tolist()))
     st.session_state["queue"] = queue
     return queue
 

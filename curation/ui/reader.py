@@ -39,16 +39,17 @@ def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     _headline(session, view, trace, found)
     decision_bar(trace.trace_id, trace.verdict, walk)
     show_told()
+    highlights = _highlights(session, trace)
     st.markdown("**Problem**")
     if trace.system:
         st.caption("System message")
         st.text(trace.system)
-    _text(session, trace, trace.prompt, key="prompt")
+    _text(trace.prompt, highlights, key="prompt")
     st.markdown("**Response**")
-    _response(session, trace)
+    _response(session, trace, highlights)
     if trace.answer:
         st.markdown("**Answer**")
-        _text(session, trace, trace.answer, key="answer")
+        _text(trace.answer, highlights, key="answer")
     trace_facts.scores(session, trace, found)
     around.queries(session, trace.trace_id)
     trace_facts.selected(session, trace)
@@ -68,7 +69,7 @@ def _headline(session: Session, view: View, trace: Reading, found: dict[str, Sta
     st.markdown(head)
 
 
-def _text(session: Session, trace: Reading, text: str, key: str) -> None:
+def _text(text: str, highlights: list[str], key: str) -> None:
     """A text as the reader was asked to show texts."""
     show = st.session_state.get("reader_show") or RAW
     if show == RENDERED:
@@ -79,12 +80,12 @@ def _text(session: Session, trace: Reading, text: str, key: str) -> None:
             [StepValue(0, len(text), None)],
             name="",
             key=f"raw_{key}",
-            highlights=_highlights(session, trace),
+            highlights=highlights,
             numbered=False,
         )
 
 
-def _response(session: Session, trace: Reading) -> None:
+def _response(session: Session, trace: Reading, highlights: list[str]) -> None:
     steps = reading.steps(session.catalogue, session.run_id, trace.trace_id) if session.run_id else {}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         show = st.segmented_control(
@@ -118,7 +119,7 @@ def _response(session: Session, trace: Reading) -> None:
                 name=name,
                 key="steps",
                 start=trace.start,
-                highlights=_highlights(session, trace),
+                highlights=highlights,
                 vetoed=vetoed,
                 on_veto=partial(veto_step, trace.trace_id),
             )

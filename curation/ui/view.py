@@ -1,5 +1,6 @@
 """What Browse shows: the filters' widgets, and the view that they make."""
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import streamlit as st
@@ -63,6 +64,7 @@ def current_search() -> Search | None:
     return Search(text, HOWS[how])
 
 
+@lru_cache(maxsize=64)
 def pattern_problem(text: str) -> str:
     """Why a text is no regular expression; "" if it is one."""
     try:

@@ -1,5 +1,6 @@
 """Which trace the reader shows, and the list that a reviewer walks along from one to the next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -8,7 +9,7 @@ import streamlit as st
 from curation.store import browse
 from curation.ui.navigation import go_to
 from curation.ui.session import Session
-from curation.ui.view import current_view
+from curation.ui.view import current_view, show_in_browse
 
 PAGE_SIZE = 100
 
@@ -22,6 +23,13 @@ def open_trace(trace_id: str) -> None:
 def read_in_browse(trace_id: str) -> None:
     """Show a trace in Browse; for a callback of any page."""
     open_trace(trace_id)
+    go_to("browse")
+
+
+def list_in_browse(trace_ids: Sequence[str], first: str = "") -> None:
+    """List some traces in Browse, and open one of them if it is named; for a callback of any page."""
+    show_in_browse(lasso=list(trace_ids))
+    open_trace(first)
     go_to("browse")
 
 

@@ -72,9 +72,19 @@ def test_each_order_serves(open_app: Open, project: Project) -> None:
         app.session_state["queue_order"] = order
         app.run()
         assert not app.error
-        assert app.session_state["queue"].order == order
+        assert app.session_state["queue"].basis[0] == order
         assert len(app.session_state["queue"].trace_ids) == 50
         assert shown(app) in app.session_state["queue"].trace_ids
+
+
+def test_another_selection_has_another_line(open_app: Open, project: Project) -> None:
+    save_selection(project, "half", Recipe("influence:gold", keep=0.5))
+    save_selection(project, "tenth", Recipe("influence:gold", keep=0.1))
+    app = open_app(project.root, "review")
+    first = app.session_state["queue"].trace_ids
+    app.selectbox(key="selection_name").set_value("tenth").run()
+    assert app.session_state["queue"].trace_ids[:4] != first[:4]
+    assert "that of the selection tenth" in words(app)
 
 
 def test_the_arrows_walk_the_queue(open_app: Open, project: Project) -> None:

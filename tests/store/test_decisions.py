@@ -190,6 +190,15 @@ def test_a_log_held_open_elsewhere_is_waited_for_and_then_named(
     assert decide(project, ["t2"], "veto").number == 2
 
 
+def test_a_lock_that_cannot_be_written_is_named(project: Project) -> None:
+    project.decisions.with_suffix(".lock").mkdir()
+    with pytest.raises(
+        ProjectError, match=r"decisions\.lock cannot be written .* make the project's folder writable"
+    ):
+        decide(project, ["t1"], "veto")
+    assert not project.decisions.exists()
+
+
 def test_a_damaged_log_is_named(project: Project) -> None:
     project.decisions.write_bytes(b"damaged" * 1_000)
     with pytest.raises(ProjectError, match=r"decisions\.duckdb cannot be opened"):
