@@ -27,3 +27,7 @@ class SelectionError(CurationError):
 
 class ExportError(CurationError):
     """An export cannot be written, or does not verify."""
+
+
+class PushError(CurationError):
+    """An export cannot be sent to the hub."""

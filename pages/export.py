@@ -17,6 +17,7 @@ from curation.ui.cached import recipe_of, selection_of, tokens_by_trace
 from curation.ui.decide import show_told, tell
 from curation.ui.format import moment, plural
 from curation.ui.markup import escape
+from curation.ui.push_form import push_form
 from curation.ui.recipe_form import describe
 from curation.ui.session import Session, current_session
 from curation.ui.sidebar import selection_summary
@@ -83,7 +84,7 @@ def _write(session: Session, format: str, path: Path, overwrite: bool, policy: s
     tell(
         f"Wrote {plural(manifest.rows, 'trace')} ({manifest.bytes:,} bytes) to {path}, with manifest and card."
     )
-    st.session_state["verified"] = None
+    st.session_state["verified"] = st.session_state["pushed"] = None
 
 
 def written(session: Session) -> None:
@@ -150,4 +151,5 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
 show_told()
 contents(session, selection, format, policy)
+push_form(session, path)
 written(session)

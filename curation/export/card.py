@@ -1,5 +1,7 @@
 """The dataset card beside an export: what it is, how it was chosen, how to make it again."""
 
+import glob
+import json
 from pathlib import Path
 
 import tomli_w
@@ -38,6 +40,9 @@ def card(manifest: Manifest, selection: Selection) -> str:
     )
     return f"""---
 license: unknown
+configs:
+- config_name: default
+  data_files: {_pattern(manifest.file)}
 ---
 
 # {_code(manifest.file)}
@@ -87,6 +92,11 @@ def _masks(manifest: Manifest) -> str:
     if manifest.dropped_traces:
         return f"Selected traces with vetoed steps, which this format cannot carry, were left out: {manifest.dropped_traces:,}."
     return ""
+
+
+def _pattern(file: str) -> str:
+    """What `load_dataset` reads: the export alone, not the manifest beside it. JSON of a text is YAML of it."""
+    return json.dumps(glob.escape(file), ensure_ascii=False)
 
 
 def _block(text: str) -> str:

@@ -12,6 +12,7 @@ from curation.selection.recipes import Recipe
 from curation.selection.saved import save_selection
 from curation.store.project import Project
 from tests.app.looking import words
+from tests.hub import TOKEN, running_hub, without_token
 
 Open = Callable[..., AppTest]
 
@@ -72,3 +73,42 @@ def test_a_damaged_selection_is_a_sentence(open_app: Open, selected: Project) ->
     (selected.root / "selections" / "half.toml").write_text("recipe = ")
     app = open_app(selected.root, "export")
     assert "half.toml" in app.error[0].value.replace("\\", "")
+
+
+def test_a_written_file_is_pushed_by_its_own_button(
+    open_app: Open, selected: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_hub(monkeypatch) as hub:
+        app = open_app(selected.root, "export")
+        assert "push" not in {button.key for button in app.button}
+        app.button(key="write").click().run()
+        assert not hub.requests
+        assert app.checkbox(key="push_private").value
+        app.text_input(key="push_repo").set_value("me/half").run()
+        assert f"to {hub.address}/datasets/me/half, private" in words(app).replace("`", "")
+        app.button(key="push").click().run()
+        assert "Pushed 30 traces" in app.success[0].value
+        assert hub.private == {"me/half": True}
+        path = selected.root / "exports" / "half-messages.jsonl"
+        assert hub.files["me/half"][path.name] == path.read_bytes()
+        app.checkbox(key="push_private").uncheck()
+        app.button(key="push").click().run()
+        assert "is private, not public" in words(app)
+        assert "everyone can read every trace" in words(app)
+        assert TOKEN not in words(app)
+
+
+def test_a_push_waits_for_a_token_and_a_name(
+    open_app: Open, selected: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_hub(monkeypatch) as hub:
+        without_token(monkeypatch)
+        app = open_app(selected.root, "export")
+        app.button(key="write").click().run()
+        assert app.button(key="push").disabled
+        assert "There is no token for the hub; set HF_TOKEN" in words(app)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        app.run()
+        app.button(key="push").click().run()
+        assert "use OWNER/NAME" in words(app)
+        assert not hub.requests
