@@ -16,10 +16,12 @@ _HOME = {
     "create_project": "store.project",
     "decide": "store.decisions",
     "export_selection": "export.write:export",  # `curation.export` is the package
+    "find_near_duplicates": "scoring.near_duplicates",
     "ingest": "store.ingest",
     "make_map": "scoring.map",
     "open_catalogue": "store.catalogue",
     "open_project": "store.project",
+    "push": "export.push",
     "save_selection": "selection.saved",
     "score": "scoring.score",
     "select": "selection.select",

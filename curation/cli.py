@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from curation.commands import choose, compute, data, prove, serve
+from curation.commands import choose, compute, data, duplicates, prove, push, serve
 from curation.errors import CurationError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -19,12 +19,14 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "rollouts": prove.rollouts,
     "score": compute.score,
     "map": compute.make_map,
+    "duplicates": duplicates.duplicates,
     "decide": choose.decide,
     "undo": choose.undo,
     "redo": choose.redo,
     "select": choose.select,
     "export": choose.export,
     "verify": choose.verify,
+    "push": push.push,
     "validate": prove.validate,
     "status": data.status,
     "sql": data.sql,

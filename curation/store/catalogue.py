@@ -14,7 +14,16 @@ from curation.store import database
 from curation.store.database import Connection, Parameters, literal
 from curation.store.log import CURRENT, CURRENT_STEPS, decision_log, decision_stamp
 from curation.store.project import Project
-from curation.store.schema import BATCH, DECISIONS, MAP, QUERIES, RUN, column_names, create_statements
+from curation.store.schema import (
+    BATCH,
+    DECISIONS,
+    MAP,
+    NEAR_DUPLICATES,
+    QUERIES,
+    RUN,
+    column_names,
+    create_statements,
+)
 
 # Tables of a run that get the run's id in front, so that runs can be told apart in one view.
 _RUN_TABLES = [name for name in RUN if name != "run"]
@@ -23,8 +32,9 @@ _RUN_TABLES = [name for name in RUN if name != "run"]
 @dataclass
 class Catalogue:
     """A project as tables: traces, duplicates, rejected, queries, run, scores, steps, query_scores, vectors,
-    query_vectors, unscored, map, decisions (the log), verdicts (what holds now for each decided
-    trace) and step_vetoes (the steps that are vetoed now).
+    query_vectors, unscored, map, near_duplicates, near_duplicate_search (both of the newest file),
+    decisions (the log), verdicts (what holds now for each decided trace) and step_vetoes (the steps that are
+    vetoed now).
 
     Attributes:
         project: The project that was read.
@@ -100,6 +110,10 @@ def open_catalogue(project: Project, *, files: Collection[str] | None = None) ->
     queries = _attach(catalogue, project.queries, "queries", QUERIES)
     runs = _attach(catalogue, project.runs, "run", RUN)
     maps = _attach(catalogue, project.maps, "map", MAP)
+    duplicates = _attach(catalogue, project.duplicates, "duplicates", NEAR_DUPLICATES)
+    newest = dict(list(duplicates.items())[-1:])
+    for name, columns in NEAR_DUPLICATES.items():
+        _view(connection, name, columns, newest)
     for tables, attached in ((BATCH, batches), (QUERIES, queries), (MAP, maps), (RUN, runs)):
         for name, columns in tables.items():
             _view(connection, name, columns, attached, of_run=name in _RUN_TABLES)

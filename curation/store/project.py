@@ -9,7 +9,7 @@ import tomli_w
 from curation.errors import ProjectError
 from curation.store.publish import published, write_whole
 
-FOLDERS = ("batches", "queries", "runs", "maps", "selections", "exports")
+FOLDERS = ("batches", "queries", "runs", "maps", "duplicates", "selections", "exports")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Project:
         return published(self.root / "maps")
 
     @property
+    def duplicates(self) -> list[Path]:
+        """Published groups of near-duplicates, oldest first; a project of an older version has no such folder."""
+        return published(self.root / "duplicates")
+
+    @property
     def decisions(self) -> Path:
         """The one file that changes; absent until the first decision."""
         return self.root / "decisions.duckdb"
@@ -55,7 +60,7 @@ class Project:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of everything published: the key of every cache, since a published file never changes."""
-        paths = [*self.batches, *self.queries, *self.runs, *self.maps]
+        paths = [*self.batches, *self.queries, *self.runs, *self.maps, *self.duplicates]
         return tuple(str(path.relative_to(self.root)) for path in paths)
 
 

@@ -33,6 +33,13 @@ MAP = {
     "map": "run_id VARCHAR, trace_id VARCHAR, x DOUBLE, y DOUBLE, cluster INTEGER",
 }
 
+# A trace that shares most of its words with others, the group that it is in (0 is the largest), and its highest Jaccard
+# similarity to another one of them; how they were found (one row).
+NEAR_DUPLICATES = {
+    "near_duplicates": 'trace_id VARCHAR, "group" INTEGER, similarity DOUBLE',
+    "near_duplicate_search": "traces BIGINT, threshold DOUBLE, shingle_words INTEGER, permutations INTEGER, seed BIGINT",
+}
+
 # An event; verdict is keep, veto or undecided; undoes is the number of the event it takes back. It is about the step
 # at start to stop, characters of the response, or about the whole trace where these are NULL.
 DECISIONS = {

@@ -11,9 +11,9 @@ from curation.store.database import Connection, connect
 from curation.store.decisions import decide
 from curation.store.project import Project
 from curation.store.publish import publishing
-from curation.store.schema import BATCH, DECISIONS, MAP, QUERIES, RUN
+from curation.store.schema import BATCH, DECISIONS, MAP, NEAR_DUPLICATES, QUERIES, RUN
 
-VIEWS = [*BATCH, *QUERIES, *RUN, *MAP, *DECISIONS, "verdicts", "step_vetoes"]
+VIEWS = [*BATCH, *QUERIES, *RUN, *MAP, *NEAR_DUPLICATES, *DECISIONS, "verdicts", "step_vetoes"]
 
 
 def add_trace(connection: Connection, trace_id: str) -> None:
