@@ -2,20 +2,26 @@
 
 import streamlit as st
 
-from curation.store import browse
-from curation.store.browse import View
-from curation.store.sets import found_in
+from curation.store.browse import lines
+from curation.store.search import found_in
+from curation.store.view import View
 from curation.ui.cached import column_of
+from curation.ui.filter_bar import filter_bar, open_view
+from curation.ui.filters import filters
 from curation.ui.format import plural
+from curation.ui.listing import listing_of
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
-from curation.ui.view import clear_filters, current_search, current_view, filter_bar, filter_words
+from curation.ui.view import clear_filters, current_view, filter_words
 from curation.ui.walk import PAGE_SIZE, ViewWalk, open_trace, turn_to
 from curation.ui.widgets import trace_list
 
 
 def follow_link(session: Session) -> None:
-    """Open the trace that the address names, unless another was opened since."""
+    """Show the view and open the trace that the address names, unless others were opened since."""
+    view = st.query_params.get("view", "")
+    if view and view != st.session_state.get("linked_view") and not open_view(session, view):
+        st.session_state["linked_view"] = view
     linked = st.query_params.get("trace", "")
     if linked and linked != st.session_state.get("linked"):
         open_trace(linked)
@@ -30,35 +36,34 @@ def show_link(trace_id: str) -> None:
 
 
 def traces(session: Session, view: View) -> None:
-    found = browse.count(session.catalogue, view)
+    listing = listing_of(session, view)
     words = filter_words(view)
     with st.container(horizontal=True, vertical_alignment="center"):
         filtered = f": {', '.join(words)}" if words else ""
-        st.caption(f"{plural(found, 'trace')}{filtered}")
+        st.caption(f"{plural(listing.count, 'trace')}{filtered}")
         if words:
             st.button("Clear", key="clear", on_click=clear_filters, type="tertiary")
-    if not found:
+    if not listing.count:
         st.info("No trace fits these filters.")
         return
-    pages = -(-found // PAGE_SIZE)
+    pages = -(-listing.count // PAGE_SIZE)
     st.session_state["browse_page"] = min(max(1, st.session_state.get("browse_page", 1)), pages)
     offset = (st.session_state["browse_page"] - 1) * PAGE_SIZE
-    lines = browse.page(session.catalogue, view, limit=PAGE_SIZE, offset=offset)
+    found = lines(session.catalogue, listing.page(PAGE_SIZE, offset))
     if not st.session_state.get("trace"):
-        open_trace(lines[0].trace_id)
+        open_trace(found[0].trace_id)
     show_link(st.session_state["trace"])
+    texts = [f"{one.prompt}\n{one.response}" for one in found]
     with st.container(key="traces"):
         trace_list(
-            lines,
+            found,
             [column_of(session, view.score)] if view.score else [],
             key="browse_list",
             on_choose=open_trace,
             first_rank=offset + 1,
             scrolls=True,
             chosen=st.session_state["trace"],
-            highlights=found_in(session.catalogue, search, [f"{one.prompt}\n{one.response}" for one in lines])
-            if (search := current_search())
-            else [],
+            highlights=found_in(session.catalogue, view.search, texts) if view.search else [],
         )
     if pages > 1:
         st.pagination(pages, key="browse_page")
@@ -68,9 +73,13 @@ session = current_session()
 if not session.counts.traces:
     st.info("This project holds no traces yet; add some with `curation ingest PROJECT SOURCE`.")
     st.stop()
-view = current_view(session)
 follow_link(session)
+view = current_view(session)
 filter_bar(session)
+panel = st.expander("Filters", icon=":material/filter_list:", key="filters", on_change="rerun")
+if panel.open:
+    with panel:
+        filters(session, view)
 left, right = st.columns([5, 7], gap="medium")
 with left:
     traces(session, view)

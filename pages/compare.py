@@ -1,4 +1,4 @@
-"""Compare: how do two choices differ? Two selections, or two runs."""
+"""Compare: how do two choices differ? Two selections, two runs, or the traces of a group of near-duplicates."""
 
 from collections.abc import Mapping
 
@@ -12,17 +12,18 @@ from curation.selection.saved import list_selections, load_recipe
 from curation.selection.select import Selection
 from curation.store.browse import lines
 from curation.ui import charts
-from curation.ui.cached import by_trace, column_of, selection_of, tokens_by_trace
+from curation.ui.cached import by_trace, column_of, frame_of, selection_of, tokens_by_trace
 from curation.ui.compare_runs import compare_runs
 from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
+from curation.ui.near_duplicates import near_duplicates
 from curation.ui.recipe_form import describe
 from curation.ui.session import Session, current_session
 from curation.ui.walk import list_in_browse, read_in_browse
 from curation.ui.widgets import trace_list
 
 LISTED = 10
-SELECTIONS, RUNS = "Two selections", "Two runs"
+SELECTIONS, RUNS, NEAR = "Two selections", "Two runs", "Near-duplicates"
 
 
 def selections(session: Session) -> None:
@@ -56,7 +57,7 @@ def selections(session: Session) -> None:
         distribution(session, parts)
     for place, name in zip(st.columns(2, gap="large"), (f"only {a}", f"only {b}"), strict=True):
         with place:
-            of_part(session, found, name, parts[name])
+            of_part(session, name, parts[name])
 
 
 def counts(session: Session, found: Difference, parts: Mapping[str, NDArray[np.bool_]]) -> None:
@@ -83,32 +84,32 @@ def distribution(session: Session, parts: Mapping[str, NDArray[np.bool_]]) -> No
         charts.show(charts.parted_histogram(values, parts, column), key="compare_histogram")
 
 
-def of_part(session: Session, found: Difference, name: str, inside: NDArray[np.bool_]) -> None:
+def of_part(session: Session, name: str, inside: NDArray[np.bool_]) -> None:
     """The first traces of a part, and the way to all of them."""
-    ids = [found.trace_ids[i] for i in np.flatnonzero(inside)]
+    frame, which = frame_of(session), np.flatnonzero(inside)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{escape(name.capitalize())}**: {plural(len(ids), 'trace')}", width="stretch")
-        if ids:
+        st.markdown(f"**{escape(name.capitalize())}**: {plural(len(which), 'trace')}", width="stretch")
+        if len(which):
             st.button(
                 "Show in Browse",
                 key=f"browse_{name}",
                 icon=":material/list:",
                 type="tertiary",
                 on_click=list_in_browse,
-                args=(ids,),
+                args=(frame.ids[which],),
             )
-    if ids:
-        first = lines(session.catalogue, [(trace_id, None) for trace_id in ids[:LISTED]])
+    if len(which):
+        first = lines(session.catalogue, [(trace_id, None) for trace_id in frame.names_of(which[:LISTED])])
         trace_list(first, [], key=f"list_{name}", on_choose=read_in_browse)
-    if len(ids) > LISTED:
-        st.caption(f"and {whole(len(ids) - LISTED)} more")
+    if len(which) > LISTED:
+        st.caption(f"and {whole(len(which) - LISTED)} more")
 
 
 session = current_session()
 st.title("Compare", anchor=False)
 what = st.segmented_control(
     "Compare",
-    [SELECTIONS, RUNS],
+    [SELECTIONS, RUNS, NEAR],
     default=SELECTIONS,
     required=True,
     key="compare_what",
@@ -117,5 +118,7 @@ what = st.segmented_control(
 )
 if what == RUNS:
     compare_runs(session, read_in_browse)
+elif what == NEAR:
+    near_duplicates(session)
 else:
     selections(session)

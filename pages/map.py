@@ -2,19 +2,27 @@
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from curation.store.columns import verdicts_of
-from curation.store.points import Points, score_of_points, source_of_points
+from curation.store.facets import SOURCE
+from curation.store.points import Points
+from curation.store.verdicts import UNDECIDED, VERDICTS, verdicts_of
 from curation.ui import jobs, map_figure
-from curation.ui.cached import column_of, points_of
+from curation.ui.cached import (
+    by_trace,
+    cluster_names_of,
+    column_of,
+    facet_keys_of,
+    facet_of,
+    frame_of,
+    points_of,
+)
 from curation.ui.charts import CONFIG
 from curation.ui.format import whole
 from curation.ui.lasso import lasso_panel
 from curation.ui.region import drawn
 from curation.ui.session import Session, current_session
 
-KINDS = {"Verdict": "verdict", "Cluster": "cluster", "Source": "source"}
+VERDICT, CLUSTER = "Verdict", "Cluster"
 
 
 def empty(session: Session) -> None:
@@ -47,24 +55,35 @@ def _make(session: Session) -> None:
     jobs.start(session.project, "map", "--run", session.run_id or "")
 
 
-def figure(session: Session, places: Points, colour: str, verdicts: NDArray[np.object_]) -> None:
-    shown = drawn(verdicts != "undecided")
-    run_id = session.run_id or ""
-    if colour == "Verdict":
-        chart = map_figure.by_kind(places, verdicts, shown)
-    elif colour == "Cluster":
-        chart = map_figure.by_kind(
-            places, np.array([f"cluster {n}" for n in places.clusters], dtype=object), shown
-        )
-    elif colour == "Source":
-        chart = map_figure.by_kind(places, source_of_points(session.catalogue, run_id), shown)
+def colourings(session: Session) -> dict[str, str]:
+    """What can colour the map: a score, the verdict, the cluster or a facet, each with its label."""
+    kinds = {key: "Source" if key == SOURCE else key for key in facet_keys_of(session)}
+    return {f"score:{name}": name for name in session.score_names} | {
+        VERDICT: VERDICT,
+        CLUSTER: CLUSTER,
+        **{f"facet:{key}": label for key, label in kinds.items()},
+    }
+
+
+def figure(session: Session, places: Points, colour: str) -> None:
+    """The points, coloured."""
+    frame, verdicts = frame_of(session), verdicts_of(session.catalogue).codes
+    here = np.flatnonzero(places.on_map)
+    shown = here[drawn(verdicts[here] != UNDECIDED)]
+    kind, _, name = colour.partition(":")
+    if kind == VERDICT:
+        chart = map_figure.by_kind(frame, places, verdicts, VERDICTS, shown)
+    elif kind == CLUSTER:
+        chart = map_figure.by_kind(frame, places, places.clusters, cluster_names_of(session), shown)
+    elif kind == "facet":
+        facet = facet_of(session, name)
+        chart = map_figure.by_kind(frame, places, facet.codes, facet.values, shown)
     else:
-        values = score_of_points(session.catalogue, run_id, colour)
-        chart = map_figure.by_score(places, values, column_of(session, colour), shown)
+        chart = map_figure.by_score(frame, places, by_trace(session, name), column_of(session, name), shown)
     some = (
         ""
-        if len(shown) == len(places.x)
-        else f"{whole(len(shown))} of {whole(len(places.x))} drawn; a lasso takes all. "
+        if len(shown) == len(here)
+        else f"{whole(len(shown))} of {whole(len(here))} drawn; a lasso takes all. "
     )
     st.caption(
         f"{some}Neighbours have similar embeddings. Draw a lasso around traces; a double click lets go of it."
@@ -79,11 +98,17 @@ places = points_of(session)
 if places is None:
     empty(session)
     st.stop()
-verdicts = verdicts_of(session.catalogue, places.trace_ids)
 left, right = st.columns([3, 1], gap="large")
 with left:
-    options = [*session.score_names, *KINDS]
-    colour = st.selectbox("Colour by", options, key="map_colour", persist_state="session", width=280)
-    figure(session, places, colour or options[0], verdicts)
+    options = colourings(session)
+    colour = st.selectbox(
+        "Colour by",
+        list(options),
+        format_func=options.__getitem__,
+        key="map_colour",
+        persist_state="session",
+        width=280,
+    )
+    figure(session, places, colour or next(iter(options)))
 with right:
-    lasso_panel(session, "map", places.trace_ids, places.x, places.y, verdicts)
+    lasso_panel(session, "map", places.x, places.y)

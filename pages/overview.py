@@ -2,17 +2,19 @@
 
 import streamlit as st
 
-from curation.store import browse, overview
-from curation.store.browse import View
+from curation.store import overview
+from curation.store.browse import lines
 from curation.store.columns import Column
+from curation.store.view import View
 from curation.ui import charts
 from curation.ui.cached import column_of, planted_of, tokens_of
 from curation.ui.format import MISSING, duration, moment, percent, plural, whole
+from curation.ui.listing import listing_of
 from curation.ui.markup import escape, sentence
 from curation.ui.navigation import go_to
 from curation.ui.next_step import next_step
 from curation.ui.session import Session, current_session
-from curation.ui.view import HIGHEST, LOWEST, show_in_browse
+from curation.ui.view import show_in_browse
 from curation.ui.walk import read_in_browse
 from curation.ui.widgets import trace_list
 
@@ -40,22 +42,21 @@ def extremes(session: Session) -> None:
     name = session.score_names[0]
     column = column_of(session, name)
     places = st.columns(2, gap="large")
-    for place, order in zip(places, (HIGHEST, LOWEST), strict=True):
-        lines = browse.page(
-            session.catalogue, View(session.run_id, name, descending=order == HIGHEST), limit=SHOWN
-        )
-        title, caption = end_of(column, high=order == HIGHEST)
+    for place, descending in zip(places, (True, False), strict=True):
+        view = View(name, descending)
+        found = lines(session.catalogue, listing_of(session, view).page(SHOWN))
+        title, caption = end_of(column, high=descending)
         with place:
             st.subheader(title, anchor=False)
             st.caption(caption)
-            trace_list(lines, [column], key=f"extreme_{order}", on_choose=read_in_browse)
+            trace_list(found, [column], key=f"extreme_{descending}", on_choose=read_in_browse)
             st.button(
                 "All, in this order",
-                key=f"all_{order}",
+                key=f"all_{descending}",
                 type="tertiary",
                 icon=":material/arrow_forward:",
                 on_click=_browse,
-                args=(name, order),
+                args=(view,),
             )
 
 
@@ -128,9 +129,8 @@ def rejected(session: Session) -> None:
             st.code(raw, language=None, wrap_lines=True)
 
 
-def _browse(name: str, order: str) -> None:
-    show_in_browse(score=name, order=order)
-    st.session_state["trace"] = ""
+def _browse(view: View) -> None:
+    show_in_browse(view)
     go_to("browse")
 
 

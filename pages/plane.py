@@ -4,24 +4,23 @@ from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from curation.selection.boundary import Boundary, boundaries
 from curation.selection.select import Selection
-from curation.store.columns import verdicts_of
-from curation.ui.cached import agreement_of, by_trace, column_of, current_selection, trace_ids_of
+from curation.store.verdicts import KEEP, UNDECIDED, VETO, Codes, verdicts_of
+from curation.ui.cached import agreement_of, by_trace, column_of, current_selection, frame_of
 from curation.ui.charts import CONFIG, show
 from curation.ui.format import percent, whole
 from curation.ui.lasso import lasso_panel
 from curation.ui.markup import escape
-from curation.ui.plane_figure import Plane, agreement_figure, place_of, plane_figure, view_range
+from curation.ui.plane_figure import STATES, Plane, agreement_figure, place_of, plane_figure, view_range
 from curation.ui.recipe_form import describe
 from curation.ui.region import drawn
 from curation.ui.session import Session, current_session
 
 VALUES, PLACES = "Values", "Places"
 FIRST = ("influence/correct", "influence/incorrect")
-BY_HAND = {"keep": "kept by hand", "veto": "vetoed"}
+BY_HAND = {KEEP: "kept by hand", VETO: "vetoed"}
 
 
 def axes(session: Session) -> tuple[str, str]:
@@ -61,13 +60,14 @@ def _above(value: float) -> float:
     return float(np.nextafter(value, np.inf))
 
 
-def states(verdicts: NDArray[np.object_], selection: Selection | None) -> NDArray[np.object_]:
-    """What each trace is to the selection, or to the reviewers where there is none."""
-    found = np.full(len(verdicts), "undecided", dtype=object)
-    if selection is not None and len(selection.selected) == len(verdicts):
-        found[:] = np.where(selection.choice.kept, "in the selection", "pruned")
+def states(verdicts: Codes, selection: Selection | None) -> Codes:
+    """(T,) what each trace is to the selection, or to the reviewers where there is none: a place in `STATES`."""
+    place = {state: np.int8(code) for code, state in enumerate(STATES)}
+    found = np.full(len(verdicts), place["undecided"])
+    if selection is not None:
+        found = np.where(selection.choice.kept, place["in the selection"], place["pruned"])
     for verdict, state in BY_HAND.items():
-        found[verdicts == verdict] = state
+        found[verdicts == verdict] = place[state]
     return found
 
 
@@ -131,12 +131,13 @@ if not session.run or not session.score_names:
 left, right = st.columns([3, 1], gap="large")
 with left:
     x, y = axes(session)
-ids = trace_ids_of(session)
-verdicts = verdicts_of(session.catalogue, ids)
+verdicts = verdicts_of(session.catalogue).codes
 selection = current_selection(session)
-plane = values = Plane(x, y, by_trace(session, x), by_trace(session, y), ids, states(verdicts, selection))
+plane = values = Plane(
+    x, y, by_trace(session, x), by_trace(session, y), frame_of(session), states(verdicts, selection)
+)
 known = np.flatnonzero(np.isfinite(plane.x) & np.isfinite(plane.y))
-shown = known[drawn(verdicts[known] != "undecided")]
+shown = known[drawn(verdicts[known] != UNDECIDED)]
 with left:
     of_run = selection is not None and selection.recipe.run_id == session.run_id
     lines = boundaries(selection.recipe, selection.pool, selection.choice) if selection and of_run else {}
@@ -150,7 +151,7 @@ with left:
 with right:
     if column_of(session, x).signed and column_of(session, y).signed:
         quadrants(values)
-    lasso_panel(session, "plane", ids, plane.x, plane.y, verdicts)
+    lasso_panel(session, "plane", plane.x, plane.y)
 with st.expander("How all scores agree", expanded=False):
     agreement = agreement_of(session)
     st.caption(

@@ -96,7 +96,7 @@ def score(
         str,
         typer.Option(
             help="Split influence over the steps of all traces, of none, or of so many of the most and of the least "
-            "helpful ones of each group."
+            "helpful ones of each group. Only a number keeps the values of single tokens too."
         ),
     ] = "10",
     damping: Annotated[float, typer.Option(help="In units of each layer's mean eigenvalue.")] = 0.1,

@@ -108,7 +108,7 @@ def build_demo(root: Path, *, settings: DemoSettings = DEMO, on_progress: OnStag
         if not files.model.exists():
             _train(pool, files.model, settings.training, tell)
         _add_queries(project, files, pool, tell)
-        run_id = _score(project, files, tell)
+        run_id = _score(project, files, pool, tell)
     if not project.maps:
         tell("drawing the map", None)
         make_map(project, run_id=run_id)
@@ -187,9 +187,10 @@ def _add_queries(project: Project, files: _Files, pool: Pool, tell: OnStage) -> 
         add_queries(project, str(files.answers), group=None)
 
 
-def _score(project: Project, files: _Files, tell: OnStage) -> str:
+def _score(project: Project, files: _Files, pool: Pool, tell: OnStage) -> str:
     """Every score; the run's id."""
-    request = ScoreRequest(model=str(files.model), device="cpu", dtype="float32", steps="all")
+    every = str(len(pool.traces))  # as a number, which keeps the values of tokens too
+    request = ScoreRequest(model=str(files.model), device="cpu", dtype="float32", steps=every)
     scored = score(
         project, request, on_progress=lambda now: tell(now.stage, now.done / now.total if now.total else None)
     )

@@ -72,6 +72,7 @@ def publish_run(
         for table, columns in (
             ("scores", "trace_id, name, value, NULL"),
             ("steps", "*"),
+            ("tokens", "*"),
             ("query_scores", "*"),
             ("vectors", "*"),
             ("unscored", "*"),

@@ -22,7 +22,8 @@ class ScoreRequest:
         adapter: Folder or hub id of a PEFT adapter; its layers are then the ones attributed.
         scores: Families of `SCORES`. The numbers of tokens and steps always come along.
         steps: Split influence over the steps of "all" traces, of "none", or of so many of the most and of the least
-            helpful ones of each group (a forward pass of dual numbers over each of them).
+            helpful ones of each group (a forward pass of dual numbers over each of them). The values of single tokens
+            are kept only where it is a number.
         dtype: "float32", "bfloat16" or "float64" for weights and activations; sums are float32 or better. "auto" is
             bfloat16 where the device computes in it, else float32.
         device: "auto", "cpu", "cuda", ...

@@ -1,6 +1,6 @@
 """One slice of traces through the fused pass, and its scores as the tables of one shard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from curation.scoring.work import Work, needs_gradients
 
 OnBatch = Callable[[int], None]
 SpanRow = tuple[str, int, int, int, str, float]
+TokenRow = tuple[str, str, tuple[int, ...], np.ndarray]
 
 
 def score_slice(
@@ -94,15 +95,24 @@ def score_slice(
 def step_slice(
     work: Work, part: Slice, directions: Directions, token_budget: int, on_batch: OnBatch
 ) -> dict[str, pa.Table]:
-    """Influence on the groups by the steps of a slice: table steps."""
+    """Influence on the groups by the steps of a slice, and by their tokens: tables steps and tokens.
+
+    The tokens of all traces would grow a run of short ones by an eighth and one of long ones many times over; they are
+    kept only where a number of traces was asked for. No row has a value that is not finite.
+    """
     rows: list[SpanRow] = []
+    tokens: list[TokenRow] = []
+    keeps_tokens = work.request.steps != "all"
     for batch in batches_of(work.model, part.encoded, token_budget):
         values = influence_by_token(work.model, work.modules, directions, batch).cpu()
         for i, by_token in batch.split_by_row(values).items():
             for k, group in enumerate(directions.groups):
-                rows += _by_step(part, i, f"influence/{group}", by_token[:, k].numpy())
+                name, column = f"influence/{group}", by_token[:, k].numpy()
+                rows += _by_step(part, i, name, column)
+                if keeps_tokens and np.isfinite(column).all():
+                    tokens.append((part.trace_ids[i], name, part.encoded[i].starts, column))
         on_batch(batch.tokens)
-    return {"steps": _span_table(rows)}
+    return {"steps": _span_table(rows), "tokens": _token_table(tokens)}
 
 
 def _variants(directions: Directions, scores: Tensor, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
@@ -159,6 +169,22 @@ def _span_table(rows: list[SpanRow]) -> pa.Table:
             "value": pa.float64(),
         }
     )
+    return _table(rows, schema)
+
+
+def _token_table(rows: list[TokenRow]) -> pa.Table:
+    schema = pa.schema(
+        {
+            "trace_id": pa.string(),
+            "name": pa.string(),
+            "starts": pa.list_(pa.int32()),
+            "token_values": pa.list_(pa.float32()),
+        }
+    )
+    return _table(rows, schema)
+
+
+def _table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)

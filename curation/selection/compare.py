@@ -11,14 +11,12 @@ class Difference:
     """Which traces two selections keep; each trace is in just one of the four.
 
     Attributes:
-        trace_ids: (traces,) sorted.
         only_a: Kept by the first alone.
         both: Kept by both.
         only_b: Kept by the second alone.
         neither: Kept by none.
     """
 
-    trace_ids: tuple[str, ...]
     only_a: Bools
     both: Bools
     only_b: Bools
@@ -36,4 +34,4 @@ def difference(a: Selection, b: Selection) -> Difference:
     if a.trace_ids != b.trace_ids:
         raise ValueError("the selections are of different traces")
     first, second = a.selected, b.selected
-    return Difference(a.trace_ids, first & ~second, first & second, ~first & second, ~first & ~second)
+    return Difference(first & ~second, first & second, ~first & second, ~first & ~second)

@@ -1,6 +1,6 @@
 """From the catalogue to what a recipe reads: the scores of one run as arrays aligned with all traces."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,30 +10,27 @@ from curation.selection.recipes import Recipe, score_names
 from curation.selection.resolve import group_sizes
 from curation.selection.round_robin import cosines
 from curation.store.catalogue import Catalogue
+from curation.store.columns import score_by_trace
+from curation.store.frame import frame_of
 
 TRACES_AT_ONCE = 100_000
 
 
-def read_pool(catalogue: Catalogue, recipe: Recipe) -> Pool:
-    """Read all traces, and what a resolved recipe needs of its run."""
-    names = score_names(recipe)
-    columns = "".join(f", max(s.value) FILTER (s.name = ${2 + i}) AS score_{i}" for i in range(len(names)))
-    wanted = ", ".join(f"${2 + i}" for i in range(len(names)))
-    scores = f"LEFT JOIN scores s ON s.trace_id = t.trace_id AND s.run_id = $1 AND s.name IN ({wanted})"
-    table = catalogue.table(
-        f"""SELECT t.trace_id{columns} FROM traces t {scores if names else ""}
-            GROUP BY t.trace_id ORDER BY t.trace_id""",
-        [recipe.run_id, *names] if names else None,
-    )
-    trace_ids = tuple(table.column("trace_id").to_pylist())
-    values: dict[str, Floats] = {
-        name: np.asarray(table.column(f"score_{i}").to_numpy(), dtype=np.float64)
-        for i, name in enumerate(names)
-    }
-    similarity = _similarity(catalogue, recipe, trace_ids) if recipe.name == "rds+" else None
+def read_pool(catalogue: Catalogue, recipe: Recipe, column: Callable[[str], Floats] | None = None) -> Pool:
+    """All traces, and what a resolved recipe needs of its run.
+
+    Args:
+        catalogue: The project.
+        recipe: Resolved.
+        column: Gives a score of the recipe's run by trace, for who has read it already.
+    """
+    frame = frame_of(catalogue)
+    column = column or (lambda name: score_by_trace(catalogue, recipe.run_id or "", name))
+    values = {name: column(name) for name in score_names(recipe)}
+    similarity = _similarity(catalogue, recipe, frame.names) if recipe.name == "rds+" else None
     sizes = group_sizes(catalogue, recipe.run_id)
     reasons = catalogue.rows("SELECT trace_id, reason FROM unscored WHERE run_id = ?", [recipe.run_id])
-    return Pool(trace_ids, values, similarity, sizes, dict(reasons))
+    return Pool(frame.names, values, similarity, sizes, dict(reasons))
 
 
 def _similarity(catalogue: Catalogue, recipe: Recipe, trace_ids: tuple[str, ...]) -> NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """Saved selections: recipes under a name, as small TOML files of the project."""
 
-import re
 import tomllib
 from pathlib import Path
 
@@ -11,11 +10,10 @@ from curation.errors import SelectionError
 from curation.selection.recipes import Recipe, from_fields, to_fields
 from curation.selection.select import select
 from curation.store.catalogue import Catalogue
+from curation.store.names import name_problem, saved_names
 from curation.store.project import Project
 from curation.store.publish import write_whole
 
-_NAME = re.compile(r"\w(?:[\w ,.+()%-]*[\w)%+])?")
-_LONGEST = 120
 SELECTIONS = pa.schema(
     [("selection", pa.string()), ("trace_id", pa.string()), ("selected", pa.bool_()), ("why", pa.string())]
 )
@@ -27,11 +25,8 @@ def selection_path(project: Project, name: str) -> Path:
     Raises:
         SelectionError: The name could not be a plain file's name everywhere.
     """
-    if not _NAME.fullmatch(name) or len(name.encode()) > _LONGEST:
-        raise SelectionError(
-            f"{name!r} cannot name a selection; start with a letter or digit and use letters, digits, spaces "
-            f"and , . + - _ ( ) %, at most {_LONGEST} bytes."
-        )
+    if problem := name_problem(name):
+        raise SelectionError(f"{name!r} cannot name a selection; {problem}")
     return project.root / "selections" / f"{name}.toml"
 
 
@@ -69,9 +64,7 @@ def load_recipe(project: Project, name: str) -> Recipe:
 
 def list_selections(project: Project) -> list[str]:
     """Names of the saved selections, sorted."""
-    return sorted(
-        path.stem for path in (project.root / "selections").glob("*.toml") if _NAME.fullmatch(path.stem)
-    )
+    return saved_names(project.root / "selections")
 
 
 def selections_table(project: Project, catalogue: Catalogue) -> pa.Table:

@@ -12,6 +12,7 @@ from curation.selection.pool import read_pool
 from curation.selection.recipes import Recipe, kept_count
 from curation.selection.resolve import resolve
 from curation.store.catalogue import Catalogue
+from curation.store.verdicts import KEEP, VETO, Codes, Verdicts, verdicts_of, verdicts_up_to
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Selection:
         decision_number: The last decision that was applied; 0 before the first.
         pool: What the recipe read.
         choice: What the recipe alone says.
-        verdicts: Trace id -> (keep or veto, reason), for traces of the pool.
+        verdicts: (traces,) codes of what people decided (`store.verdicts`).
+        reasons: Why, by trace id, where that was read.
         selected: (traces,) whether each trace of `trace_ids` is in.
         counts: How many went which way.
     """
@@ -55,7 +57,8 @@ class Selection:
     decision_number: int
     pool: Pool
     choice: Choice
-    verdicts: Mapping[str, tuple[str, str]]
+    verdicts: Codes
+    reasons: Mapping[str, str]
     selected: Bools
     counts: Counts
 
@@ -74,7 +77,15 @@ class Selection:
     @cached_property
     def why(self) -> list[str]:
         """One sentence for each trace, written at first use."""
-        return why.sentences(self.recipe, self.pool, self.choice, self.verdicts)
+        every = np.arange(len(self.trace_ids))
+        return why.sentences(self.recipe, self.pool, self.choice, self.verdicts, self.reasons, every)
+
+    def why_of(self, index: int, reason: str = "") -> str:
+        """The sentence of one trace; `reason` is that of its decision."""
+        reasons = {self.trace_ids[index]: reason}
+        return why.sentences(self.recipe, self.pool, self.choice, self.verdicts, reasons, np.array([index]))[
+            0
+        ]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -94,23 +105,27 @@ def select(catalogue: Catalogue, recipe: Recipe, *, decision_number: int | None 
         SelectionError: No run holds what the recipe reads.
     """
     recipe = resolve(catalogue, recipe)
-    number, verdicts = read_verdicts(catalogue, decision_number)
-    return assemble(recipe, read_pool(catalogue, recipe), number, verdicts)
+    pool = read_pool(catalogue, recipe)
+    verdicts = (
+        verdicts_of(catalogue) if decision_number is None else verdicts_up_to(catalogue, decision_number)
+    )
+    reasons = reasons_of(catalogue, verdicts.number)
+    return assemble(recipe, pool, choose(recipe, pool), verdicts, reasons)
 
 
 def assemble(
-    recipe: Recipe, pool: Pool, decision_number: int, verdicts: Mapping[str, tuple[str, str]]
+    recipe: Recipe, pool: Pool, choice: Choice, verdicts: Verdicts, reasons: Mapping[str, str]
 ) -> Selection:
-    """The selection from what was read, for who changes `keep` often and reads the pool once.
+    """The selection from what was read and chosen, for who has that already and only decisions are new.
 
     Args:
         recipe: Resolved; the pool was read for it.
         pool: See `read_pool`.
-        decision_number: The last decision in `verdicts`; see `read_verdicts`.
-        verdicts: Trace id -> (keep or veto, reason).
+        choice: What the recipe chooses of it.
+        verdicts: What people decided.
+        reasons: Why, by trace id; empty where nobody asks for `why`.
     """
-    choice = choose(recipe, pool)
-    kept, vetoed = _by_hand(pool, verdicts)
+    kept, vetoed = verdicts.codes == KEEP, verdicts.codes == VETO
     selected = (choice.kept | kept) & ~vetoed
     counts = Counts(
         traces=len(pool.trace_ids),
@@ -121,28 +136,14 @@ def assemble(
         conflicts=int((selected != choice.kept).sum()),
         not_scored=int((~choice.scored).sum()),
     )
-    return Selection(recipe, decision_number, pool, choice, verdicts, selected, counts)
+    return Selection(recipe, verdicts.number, pool, choice, verdicts.codes, reasons, selected, counts)
 
 
-def read_verdicts(catalogue: Catalogue, number: int | None = None) -> tuple[int, dict[str, tuple[str, str]]]:
-    """The last decision up to a number, and what holds then for each trace that is kept or vetoed by hand."""
-    last = catalogue.rows(
-        "SELECT coalesce(max(number), 0) FROM decisions WHERE number <= coalesce(?, number)", [number]
-    )
+def reasons_of(catalogue: Catalogue, number: int) -> dict[str, str]:
+    """Why people decided what holds after a decision, by trace id."""
     rows = catalogue.rows(
-        """SELECT trace_id, verdict, coalesce(nullif(reason, ''), note, '') FROM decisions
+        """SELECT trace_id, coalesce(nullif(reason, ''), note, '') FROM decisions
            WHERE number <= ? AND start IS NULL QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY number DESC) = 1""",
-        [last[0][0]],
+        [number],
     )
-    held = {trace_id: (verdict, reason) for trace_id, verdict, reason in rows if verdict in ("keep", "veto")}
-    return int(last[0][0]), held
-
-
-def _by_hand(pool: Pool, verdicts: Mapping[str, tuple[str, str]]) -> tuple[Bools, Bools]:
-    """(kept, vetoed) by hand, aligned with the pool."""
-    kept, vetoed = np.zeros((2, len(pool.trace_ids)), dtype=bool)
-    if verdicts:
-        for index, trace_id in enumerate(pool.trace_ids):
-            if trace_id in verdicts:
-                (kept if verdicts[trace_id][0] == "keep" else vetoed)[index] = True
-    return kept, vetoed
+    return dict(rows)

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from curation.selection.choose import Choice, Pool
+from curation.selection.choose import Choice, Ints, Pool
 from curation.selection.recipes import Recipe
+from curation.store.verdicts import KEEP, UNDECIDED, Codes
 
 # Recipe -> what is true of what it keeps and of what it prunes; {kept}, {share} and {group} are filled in.
 _RULES = {
@@ -30,30 +31,31 @@ _RULES = {
 
 
 def sentences(
-    recipe: Recipe, pool: Pool, choice: Choice, verdicts: Mapping[str, tuple[str, str]]
+    recipe: Recipe, pool: Pool, choice: Choice, verdicts: Codes, reasons: Mapping[str, str], which: Ints
 ) -> list[str]:
-    """One short sentence for each trace of the pool.
+    """One short sentence for each of some traces of the pool.
 
     Args:
         recipe: Resolved.
         pool: What it read.
         choice: What it chose.
-        verdicts: Trace id -> (keep or veto, reason): what a person decided beats the recipe.
+        verdicts: (traces,) what people decided: that beats the recipe.
+        reasons: Why they did, by trace id.
+        which: Indices of the traces.
     """
-    said = _by_recipe(recipe, choice)
-    for index in np.flatnonzero(~choice.scored).tolist():
-        reason = (pool.unscored or {}).get(pool.trace_ids[index])
-        said[index] = f"not scored: {reason or _missing(pool, index)}"
-    if verdicts:
-        for index, trace_id in enumerate(pool.trace_ids):
-            if trace_id in verdicts:
-                verdict, reason = verdicts[trace_id]
-                by_hand = "kept by hand" if verdict == "keep" else "vetoed by hand"
-                said[index] = f"{by_hand}: {reason}" if reason else by_hand
+    said = _by_recipe(recipe, choice, which)
+    scored, decided = choice.scored[which], verdicts[which]
+    for place in np.flatnonzero(~scored).tolist():
+        reason = (pool.unscored or {}).get(pool.trace_ids[which[place]])
+        said[place] = f"not scored: {reason or _missing(pool, int(which[place]))}"
+    for place in np.flatnonzero(decided != UNDECIDED).tolist():
+        reason = reasons.get(pool.trace_ids[which[place]])
+        by_hand = "kept by hand" if decided[place] == KEEP else "vetoed by hand"
+        said[place] = f"{by_hand}: {reason}" if reason else by_hand
     return said
 
 
-def _by_recipe(recipe: Recipe, choice: Choice) -> list[str]:
+def _by_recipe(recipe: Recipe, choice: Choice, which: Ints) -> list[str]:
     """What the recipe alone says: the places of the trace, counted from the highest value, and the rule."""
     scored, kept = int(choice.scored.sum()), int(choice.kept.sum())
     words = {
@@ -63,15 +65,16 @@ def _by_recipe(recipe: Recipe, choice: Choice) -> list[str]:
         "seed": recipe.seed,
     }
     inside, outside = (rule.format(**words) for rule in _RULES[recipe.name])
-    said = [f"kept: {inside}" if keeps else f"pruned: {outside}" for keeps in choice.kept.tolist()]
+    keeps = choice.kept[which].tolist()
     if not choice.positions or recipe.name == "rds+":
-        return said
-    names = list(choice.positions)
-    columns = [positions.tolist() for positions in choice.positions.values()]
-    for index, numbers in enumerate(zip(*columns, strict=True)):
-        places = ", ".join([f"{name} is #{number:,}" for name, number in zip(names, numbers, strict=True)])
-        word, rule = ("kept", inside) if choice.kept[index] else ("pruned", outside)
-        said[index] = f"{word}: {places} of {scored:,}, {rule}"
+        return [f"kept: {inside}" if keep else f"pruned: {outside}" for keep in keeps]
+    columns = [positions[which].tolist() for positions in choice.positions.values()]
+    said = []
+    for keep, numbers in zip(keeps, zip(*columns, strict=True), strict=True):
+        places = ", ".join(
+            [f"{name} is #{number:,}" for name, number in zip(choice.positions, numbers, strict=True)]
+        )
+        said.append(f"{'kept' if keep else 'pruned'}: {places} of {scored:,}, {inside if keep else outside}")
     return said
 
 

@@ -1,10 +1,11 @@
 """One read-only connection over everything published, under plain views."""
 
-from collections.abc import Collection, Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -12,11 +13,12 @@ import pyarrow as pa
 from curation.errors import ProjectError
 from curation.store import database
 from curation.store.database import Connection, Parameters, literal
-from curation.store.log import CURRENT, CURRENT_STEPS, decision_log, decision_stamp
+from curation.store.log import CURRENT, CURRENT_STEPS, decision_stamp, events_after
 from curation.store.project import Project
 from curation.store.schema import (
     BATCH,
     DECISIONS,
+    LATER,
     MAP,
     NEAR_DUPLICATES,
     QUERIES,
@@ -25,14 +27,15 @@ from curation.store.schema import (
     create_statements,
 )
 
+Found = TypeVar("Found")
 # Tables of a run that get the run's id in front, so that runs can be told apart in one view.
 _RUN_TABLES = [name for name in RUN if name != "run"]
 
 
 @dataclass
 class Catalogue:
-    """A project as tables: traces, duplicates, rejected, queries, run, scores, steps, query_scores, vectors,
-    query_vectors, unscored, map, near_duplicates, near_duplicate_search (both of the newest file),
+    """A project as tables: traces, duplicates, rejected, queries, run, scores, steps, tokens, query_scores,
+    vectors, query_vectors, unscored, map, near_duplicates, near_duplicate_search (both of the newest file),
     decisions (the log), verdicts (what holds now for each decided trace) and step_vetoes (the steps that are
     vetoed now).
 
@@ -40,13 +43,26 @@ class Catalogue:
         project: The project that was read.
         files: The published files behind the views: a cache key.
         problems: One sentence for each file that could not be read; everything else is there.
+        batch_aliases: Names under which the files of traces are attached, oldest first.
+        found: What was read once and is kept (`once`); `finding` is held by who changes it.
     """
 
     project: Project
     connection: Connection
     files: tuple[str, ...]
     problems: list[str] = field(default_factory=list)
+    batch_aliases: tuple[str, ...] = ()
     _stamp: tuple[int, int] = (-1, -1)
+    found: dict[str, Any] = field(default_factory=dict)
+    finding: threading.RLock = field(default_factory=threading.RLock)
+
+    def once(self, what: str, find: Callable[[], Found]) -> Found:
+        """What was found under a name the first time: what is attached never changes."""
+        with self.finding:
+            if what not in self.found:
+                self.found[what] = find()
+            found: Found = self.found[what]
+        return found
 
     def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """All rows of a query, as tuples; safe from several threads at once."""
@@ -68,10 +84,15 @@ class Catalogue:
         stamp = decision_stamp(self.project)
         if stamp == self._stamp:
             return
-        log = decision_log(self.project)
         with self.connection.cursor() as cursor:
+            number, count = database.rows(cursor, "SELECT coalesce(max(number), 0), count(*) FROM decisions")[
+                0
+            ]
+            log, goes_on = events_after(self.project, number, count)
             cursor.execute("BEGIN")
-            cursor.execute("DELETE FROM decisions")
+            if not goes_on:
+                cursor.execute("DELETE FROM decisions")
+                self.found.pop("verdicts", None)
             database.load(cursor, "decisions", log)
             cursor.execute("COMMIT")
         self._stamp = stamp
@@ -107,6 +128,7 @@ def open_catalogue(project: Project, *, files: Collection[str] | None = None) ->
     for statement in create_statements(DECISIONS):
         connection.execute(statement)
     batches = _attach(catalogue, project.batches, "batch", BATCH)
+    catalogue.batch_aliases = tuple(batches)
     queries = _attach(catalogue, project.queries, "queries", QUERIES)
     runs = _attach(catalogue, project.runs, "run", RUN)
     maps = _attach(catalogue, project.maps, "map", MAP)
@@ -132,6 +154,8 @@ def _attach(catalogue: Catalogue, paths: list[Path], kind: str, tables: dict[str
         try:
             catalogue.connection.execute(f"ATTACH {literal(str(path))} AS {alias} (READ_ONLY)")
             for name, columns in tables.items():
+                if not _holds(catalogue.connection, alias, name):
+                    continue
                 first = f'SELECT {column_names(columns)} FROM {alias}."{name}" LIMIT 1'
                 catalogue.connection.execute(first).fetchall()
         except duckdb.Error:
@@ -143,10 +167,17 @@ def _attach(catalogue: Catalogue, paths: list[Path], kind: str, tables: dict[str
     return attached
 
 
+def _holds(connection: Connection, alias: str, name: str) -> bool:
+    """Whether an attached file has a table; False only of one that came later, so that others are missed when read."""
+    held = "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND table_name = ?"
+    return name not in LATER or bool(database.rows(connection, held, [alias, name]))
+
+
 def _view(
     connection: Connection, name: str, columns: str, sources: dict[str, Path], *, of_run: bool = False
 ) -> None:
-    """A view over the table of one name in all attached files; an empty table of that shape if there are none."""
+    """A view over the table of one name in all attached files; an empty table of that shape if none has it."""
+    sources = {alias: path for alias, path in sources.items() if _holds(connection, alias, name)}
     if not sources:
         connection.execute(f'CREATE TABLE "{name}" ({"run_id VARCHAR, " if of_run else ""}{columns})')
         return

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.store.catalogue import Catalogue
+from curation.store.frame import frame_of, ids_of
 
 Floats = NDArray[np.float64]
 KINDS = (
@@ -70,13 +71,22 @@ class Column:
         return np.diff(np.concatenate([[0], inner, [self.count]])), edges
 
 
-def score_column(catalogue: Catalogue, run_id: str, name: str) -> Column:
-    """Read one score of one run; empty where the run does not have it."""
+def sorted_column(name: str, by_trace: Floats) -> Column:
+    """The column of a score that is known by trace; NaN is not computed."""
+    return Column(name, np.sort(by_trace[np.isfinite(by_trace)]))
+
+
+def score_by_trace(catalogue: Catalogue, run_id: str, name: str) -> Floats:
+    """(T,) one score of one run, aligned with the frame; NaN where it was not computed."""
+    frame = frame_of(catalogue)
     table = catalogue.table(
-        "SELECT value FROM scores WHERE run_id = ? AND name = ? AND isfinite(value) ORDER BY value",
+        "SELECT trace_id, value FROM scores WHERE run_id = ? AND name = ? AND value IS NOT NULL",
         [run_id, name],
     )
-    return Column(name, table["value"].to_numpy().astype(np.float64))
+    values = np.full(len(frame), np.nan)
+    places = frame.indices(ids_of(table["trace_id"]))
+    values[places[places >= 0]] = table["value"].to_numpy()[places >= 0]
+    return values
 
 
 def score_names(catalogue: Catalogue, run_id: str) -> list[str]:
@@ -95,28 +105,10 @@ def reading_order(name: str) -> tuple[int, int, str]:
     )
 
 
-def score_by_trace(catalogue: Catalogue, run_id: str, name: str) -> Floats:
-    """(traces,) one score, aligned with all sorted trace ids of the project; NaN where not computed."""
-    table = catalogue.table(
-        """SELECT max(s.value) AS value FROM traces t
-           LEFT JOIN scores s ON s.trace_id = t.trace_id AND s.run_id = ? AND s.name = ?
-           GROUP BY t.trace_id ORDER BY t.trace_id""",
-        [run_id, name],
-    )
-    return np.asarray(table["value"].to_numpy(), dtype=np.float64)
-
-
-def trace_ids(catalogue: Catalogue) -> NDArray[np.object_]:
-    """(traces,) all trace ids of the project, sorted."""
-    table = catalogue.table("SELECT DISTINCT trace_id FROM traces ORDER BY trace_id")
-    return np.asarray(table["trace_id"].to_numpy(zero_copy_only=False), dtype=object)
-
-
-def verdicts_of(catalogue: Catalogue, sorted_ids: NDArray[np.object_]) -> NDArray[np.object_]:
-    """(P,) the verdict of each of some sorted trace ids, "undecided" where nobody decided."""
-    verdicts = np.full(len(sorted_ids), "undecided", dtype=object)
-    for trace_id, verdict in catalogue.rows("SELECT trace_id, verdict FROM verdicts"):
-        place = int(np.searchsorted(sorted_ids, trace_id))
-        if place < len(sorted_ids) and sorted_ids[place] == trace_id:
-            verdicts[place] = verdict
-    return verdicts
+def source_rows(catalogue: Catalogue) -> Floats:
+    """(T,) the row of each trace in its source, aligned with the frame."""
+    frame = frame_of(catalogue)
+    rows = np.full(len(frame), np.nan)
+    for alias, places in zip(catalogue.batch_aliases, frame.of_batch, strict=True):
+        rows[places] = catalogue.table(f"SELECT source_row FROM {alias}.traces")["source_row"].to_numpy()
+    return rows

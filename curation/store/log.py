@@ -51,10 +51,29 @@ class Decided:
 
 def decision_log(project: Project) -> pa.Table:
     """All events so far, in order; empty before the first decision."""
-    if not project.decisions.exists():
-        with connect() as empty:
-            return _events(empty, create=True)
-    return transaction(project, _events)
+    return events_after(project, 0, 0)[0]
+
+
+def events_after(project: Project, number: int, count: int) -> tuple[pa.Table, bool]:
+    """The events after a number, in order, if there are `count` up to it; else all.
+
+    The log only grows, so a reader goes on from what it has, unless somebody has put another log in its place.
+
+    Returns:
+        The events, and whether they go on from there.
+    """
+
+    def read(log: Connection) -> tuple[pa.Table, bool]:
+        sql = "SELECT count(*), coalesce(max(number), 0) FROM decisions WHERE number <= ?"
+        goes_on = rows(log, sql, [number])[0] == (count, number)
+        later = "SELECT * FROM decisions WHERE number > ? ORDER BY number"
+        return table(log, later, [number if goes_on else 0]), goes_on
+
+    if project.decisions.exists():
+        return transaction(project, read)
+    with connect() as empty:
+        empty.execute(create_statements(DECISIONS)[0])
+        return read(empty)
 
 
 def decision_stamp(project: Project) -> tuple[int, int]:
@@ -64,12 +83,6 @@ def decision_stamp(project: Project) -> tuple[int, int]:
     except FileNotFoundError:
         return (0, 0)
     return (status.st_mtime_ns, status.st_size)
-
-
-def _events(log: Connection, create: bool = False) -> pa.Table:
-    if create:
-        log.execute(create_statements(DECISIONS)[0])
-    return table(log, "SELECT * FROM decisions ORDER BY number")
 
 
 def append(log: Connection, events: Sequence[tuple[Any, ...]], actor: str) -> Decided:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from curation.store.browse import pointer
+import numpy as np
+
 from curation.store.catalogue import Catalogue
+from curation.store.frame import frame_of
+from curation.store.verdicts import KEEP, VETO, verdicts_of
 
 # The last columns of `runs`, which are JSON texts.
 _JSON_PLACES = range(10, 14)
@@ -46,14 +49,15 @@ class Run:
 
 def counts(catalogue: Catalogue) -> Counts:
     """Count what is there."""
-    row = catalogue.rows(
-        """SELECT (SELECT count(*) FROM traces), (SELECT count(*) FROM rejected),
-                  (SELECT count(*) FROM duplicates),
-                  (SELECT count(*) FROM verdicts WHERE verdict = 'keep'),
-                  (SELECT count(*) FROM verdicts WHERE verdict = 'veto'),
-                  (SELECT coalesce(max(number), 0) FROM decisions)"""
-    )[0]
-    return Counts(*row)
+    traces = len(frame_of(catalogue))
+    sizes = catalogue.once(
+        "sizes",
+        lambda: catalogue.rows("SELECT (SELECT count(*) FROM rejected), (SELECT count(*) FROM duplicates)"),
+    )
+    verdicts = verdicts_of(catalogue)
+    kept, vetoed = (int(np.count_nonzero(verdicts.codes == code)) for code in (KEEP, VETO))
+    rejected, duplicates = sizes[0]
+    return Counts(traces, rejected, duplicates, kept, vetoed, verdicts.number)
 
 
 def runs(catalogue: Catalogue) -> list[Run]:
@@ -65,18 +69,6 @@ def runs(catalogue: Catalogue) -> list[Run]:
            FROM run ORDER BY finished DESC NULLS LAST, run_id DESC"""
     )
     return [_run(row) for row in found]
-
-
-def total_tokens(catalogue: Catalogue, run_id: str) -> int | None:
-    """Completion tokens of all traces that a run scored; None if it did not count them."""
-    found = catalogue.rows("SELECT sum(value) FROM scores WHERE run_id = ? AND name = 'tokens'", [run_id])
-    return None if found[0][0] is None else int(found[0][0])
-
-
-def sources(catalogue: Catalogue) -> list[tuple[str, int]]:
-    """Each source and how many traces came from it, largest first."""
-    sql = "SELECT source, count(*) AS traces FROM traces GROUP BY source ORDER BY traces DESC, source"
-    return [(str(source), int(traces)) for source, traces in catalogue.rows(sql)]
 
 
 def query_groups(catalogue: Catalogue) -> list[tuple[str, int]]:
@@ -104,26 +96,6 @@ def unscored(catalogue: Catalogue, run_id: str) -> list[tuple[str, str]]:
     """The first 200 traces that a run could not score, and why."""
     sql = "SELECT trace_id, reason FROM unscored WHERE run_id = ? ORDER BY trace_id LIMIT 200"
     return [(str(trace_id), str(reason)) for trace_id, reason in catalogue.rows(sql, [run_id])]
-
-
-def facets(catalogue: Catalogue, most: int = 20) -> dict[str, list[tuple[str, int]]]:
-    """Metadata keys that sort traces into a few kinds, with the count of each value.
-
-    Keys are looked for in the first 1,000 traces; one with more than `most` values there is no facet.
-    """
-    sampled = catalogue.rows("SELECT metadata FROM traces LIMIT 1000")
-    values: dict[str, set[str]] = {}
-    for (text,) in sampled:
-        for key, value in _json(text).items():
-            if isinstance(value, str | int | bool) and value != "":
-                values.setdefault(key, set()).add(str(value))
-    return {key: _values(catalogue, key) for key in sorted(values) if len(values[key]) <= most}
-
-
-def _values(catalogue: Catalogue, key: str) -> list[tuple[str, int]]:
-    sql = """SELECT metadata ->> ? AS value, count(*) AS n FROM traces GROUP BY value
-             HAVING value IS NOT NULL AND value <> '' ORDER BY n DESC, value LIMIT 50"""
-    return [(str(value), int(n)) for value, n in catalogue.rows(sql, [pointer(key)])]
 
 
 def _run(row: tuple[Any, ...]) -> Run:

@@ -1,4 +1,4 @@
-"""The map's points, with whatever colours them."""
+"""The map's points."""
 
 from dataclasses import dataclass
 
@@ -6,63 +6,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.store.catalogue import Catalogue
+from curation.store.frame import Bools, frame_of, ids_of
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Points:
-    """All traces on the newest map of a run, one place in each array a trace.
+    """Where each trace of the frame lies on the newest map of a run.
 
     Attributes:
-        trace_ids: (P,) strings.
-        x: (P,) first coordinate.
-        y: (P,) second coordinate.
-        clusters: (P,) cluster numbers; -1 is none.
+        x: (T,) first coordinate; NaN where a trace is not on the map.
+        y: (T,) second coordinate.
+        clusters: (T,) cluster numbers; -1 is none.
     """
 
-    trace_ids: NDArray[np.object_]
     x: Floats
     y: Floats
     clusters: NDArray[np.int64]
 
+    @property
+    def on_map(self) -> Bools:
+        """(T,) whether each trace has a place."""
+        return np.isfinite(self.x)
+
 
 def points(catalogue: Catalogue, run_id: str) -> Points | None:
-    """The map of a run, ordered by trace_id; None if there is none. Of several maps the newest counts."""
-    table = catalogue.table(
-        """SELECT trace_id, arg_max(x, rowid) AS x, arg_max(y, rowid) AS y, arg_max(cluster, rowid) AS cluster
-           FROM (SELECT *, row_number() OVER () AS rowid FROM map WHERE run_id = ?) GROUP BY trace_id
-           ORDER BY trace_id""",
-        [run_id],
-    )
+    """The map of a run; None if there is none. Of several maps a trace's place on the newest counts."""
+    table = catalogue.table("SELECT trace_id, x, y, cluster FROM map WHERE run_id = ?", [run_id])
     if not table.num_rows:
         return None
-    return Points(
-        table["trace_id"].to_numpy(zero_copy_only=False),
-        table["x"].to_numpy().astype(np.float64),
-        table["y"].to_numpy().astype(np.float64),
-        table["cluster"].to_numpy().astype(np.int64),
-    )
-
-
-def score_of_points(catalogue: Catalogue, run_id: str, name: str) -> Floats:
-    """(P,) one score of the points, in the order of `points`; NaN where it was not computed."""
-    table = catalogue.table(
-        f"SELECT s.value FROM ({_ON_MAP}) m LEFT JOIN scores s ON s.trace_id = m.trace_id "
-        "AND s.run_id = ? AND s.name = ? ORDER BY m.trace_id",
-        [run_id, run_id, name],
-    )
-    return np.asarray(table["value"].to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def source_of_points(catalogue: Catalogue, run_id: str) -> NDArray[np.object_]:
-    """(P,) the source of each point, in the order of `points`."""
-    table = catalogue.table(
-        f"SELECT coalesce(t.source, '') AS source FROM ({_ON_MAP}) m LEFT JOIN traces t USING (trace_id) "
-        "ORDER BY m.trace_id",
-        [run_id],
-    )
-    return np.asarray(table["source"].to_numpy(zero_copy_only=False), dtype=object)
-
-
-_ON_MAP = "SELECT DISTINCT trace_id FROM map WHERE run_id = ?"
+    frame = frame_of(catalogue)
+    places = frame.indices(ids_of(table["trace_id"]))
+    here = places >= 0
+    x, y = np.full((2, len(frame)), np.nan)
+    clusters = np.full(len(frame), -1, dtype=np.int64)
+    # Files come oldest first, and of several values for one place the last one stays.
+    x[places[here]] = table["x"].to_numpy()[here]
+    y[places[here]] = table["y"].to_numpy()[here]
+    clusters[places[here]] = table["cluster"].to_numpy()[here]
+    return Points(x, y, clusters)

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 from curation.store.catalogue import Catalogue
+from curation.store.frame import frame_of
 from curation.store.log import BY
+from curation.store.verdicts import VERDICTS, verdicts_of
 
 # A browser shows a part this long at once; a longer response is read part by part.
 PART = 50_000
@@ -28,7 +30,7 @@ class Reading:
         source: Where it came from.
         source_row: Its line there.
         duplicates: Other rows of any source with the same content.
-        verdict: What holds now; "" if nobody decided.
+        verdict: What holds now: keep, veto or undecided.
     """
 
     trace_id: str
@@ -62,7 +64,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class StepValue:
-    """A step and what a score says of it; start and stop are character offsets into the response."""
+    """A step or token and what a score says of it; start and stop are character offsets into the response."""
 
     start: int
     stop: int
@@ -85,15 +87,20 @@ class Event:
 
 def read(catalogue: Catalogue, trace_id: str, part: int = 0) -> Reading | None:
     """Read a trace; None if the project does not hold it."""
+    frame = frame_of(catalogue)
+    index = frame.index(trace_id)
+    if index < 0:
+        return None
+    batch = catalogue.batch_aliases[frame.batch[index]]
     found = catalogue.rows(
-        f"""SELECT t.trace_id, left(prompt, {PART}), substr(response, ? * {PART} + 1, {PART}), ?, ? * {PART},
+        f"""SELECT trace_id, left(prompt, {PART}), substr(response, $1 * {PART} + 1, {PART}), $1, $1 * {PART},
                    length(response), answer, left(system, {PART}), left(metadata, {PART}), source, source_row,
-                   (SELECT count(*) FROM duplicates d WHERE d.trace_id = t.trace_id),
-                   coalesce((SELECT verdict FROM verdicts v WHERE v.trace_id = t.trace_id), '')
-            FROM traces t WHERE t.trace_id = ?""",
-        [part, part, part, trace_id],
+                   (SELECT count(*) FROM duplicates d WHERE d.trace_id = $2)
+            FROM {batch}.traces WHERE rowid = $3""",
+        [part, trace_id, int(frame.row[index])],
     )
-    return Reading(*found[0]) if found else None
+    verdict = VERDICTS[verdicts_of(catalogue).codes[index]]
+    return Reading(*(*found[0], verdict))
 
 
 def standings(catalogue: Catalogue, run_id: str, trace_id: str) -> dict[str, Standing]:
@@ -113,6 +120,28 @@ def steps(catalogue: Catalogue, run_id: str, trace_id: str) -> dict[str, list[St
     split: dict[str, list[StepValue]] = {}
     for name, start, stop, value in found:
         split.setdefault(name, []).append(StepValue(start, stop, value))
+    return split
+
+
+def tokens(catalogue: Catalogue, run_id: str, trace_id: str) -> dict[str, list[StepValue]]:
+    """The tokens of a trace in a run, in order, for each score that was kept by token; none if none was.
+
+    A token goes on to the start of the next. Tokens that start at one character, as bytes of it do, are one, with their
+    sum. The end of the sequence starts and stops at the response's length.
+    """
+    found = catalogue.rows(
+        """SELECT name, starts, token_values, length(response) FROM tokens JOIN traces USING (trace_id)
+           WHERE run_id = ? AND trace_id = ? ORDER BY name""",
+        [run_id, trace_id],
+    )
+    split: dict[str, list[StepValue]] = {}
+    for name, starts, values, length in found:
+        sums: dict[int, float] = {}
+        for start, value in zip(starts, values, strict=True):
+            sums[start] = sums.get(start, 0.0) + value
+        places = sorted(sums)
+        stops = [*places[1:], length]
+        split[name] = [StepValue(a, b, sums[a]) for a, b in zip(places, stops, strict=True)]
     return split
 
 

@@ -14,19 +14,24 @@ QUERIES = {
     "token_weights FLOAT[], system VARCHAR, source VARCHAR, source_row BIGINT",
 }
 
-# The run itself (one row); then one row a trace x score, a trace x step x score, a trace x query,
-# a trace's or query's embedding, a trace that could not be scored.
+# The run itself (one row); then one row a trace x score, a trace x step x score, a trace x score with its tokens
+# (the character of the response at which each starts, and its value), a trace x query, a trace's or query's embedding,
+# a trace that could not be scored.
 RUN = {
     "run": "run_id VARCHAR, model VARCHAR, revision VARCHAR, adapter VARCHAR, dtype VARCHAR, device VARCHAR, "
     "parameters VARCHAR, code_version VARCHAR, started TIMESTAMP, finished TIMESTAMP, timings VARCHAR, "
     "tokens BIGINT, coverage VARCHAR, stability VARCHAR",
     "scores": "trace_id VARCHAR, name VARCHAR, value DOUBLE, standard_error DOUBLE",
     "steps": "trace_id VARCHAR, step INTEGER, start INTEGER, stop INTEGER, name VARCHAR, value DOUBLE",
+    "tokens": "trace_id VARCHAR, name VARCHAR, starts INTEGER[], token_values FLOAT[]",
     "query_scores": "trace_id VARCHAR, query_id VARCHAR, value DOUBLE",
     "vectors": "trace_id VARCHAR, vector FLOAT[]",
     "query_vectors": 'query_id VARCHAR, "group" VARCHAR, vector FLOAT[]',
     "unscored": "trace_id VARCHAR, reason VARCHAR",
 }
+
+# What came later than the first published files: absent in an older one, where it counts as empty.
+LATER = {"tokens"}
 
 # A trace on the map of one run's embeddings.
 MAP = {

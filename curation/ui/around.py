@@ -8,9 +8,10 @@ import streamlit as st
 from curation.store import nearby
 from curation.store.browse import lines
 from curation.store.columns import Column
+from curation.store.near_duplicates import group_of
 from curation.store.nearby import Effect
 from curation.ui.cached import alike_of
-from curation.ui.format import number
+from curation.ui.format import number, plural
 from curation.ui.markup import escape, rendered
 from curation.ui.session import Session
 from curation.ui.walk import list_in_browse
@@ -51,6 +52,23 @@ def _cards(found: Sequence[Effect]) -> None:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:60]}…"
+
+
+def near_duplicates(session: Session, trace_id: str) -> None:
+    """How many near-duplicates the trace has, and the way to them."""
+    group = group_of(session.catalogue, trace_id)
+    if not group:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"In a group of {plural(len(group), 'near-duplicate')}", width="stretch")
+        st.button(
+            "Show the group in Browse",
+            key="near_duplicates",
+            icon=":material/list:",
+            type="tertiary",
+            on_click=list_in_browse,
+            args=(group, trace_id),
+        )
 
 
 def more_like_this(session: Session, trace_id: str, on_choose: Callable[[str], None]) -> None:

@@ -4,23 +4,33 @@ from dataclasses import replace
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from curation.demo.report import PlantedReport, planted_report
 from curation.errors import CurationError
 from curation.selection.agreement import Agreement, agreement
-from curation.selection.choose import Pool
+from curation.selection.choose import Choice, Pool, choose
+from curation.selection.cluster_words import cluster_names
 from curation.selection.pool import read_pool
 from curation.selection.recipes import Recipe
 from curation.selection.resolve import resolve
 from curation.selection.saved import load_recipe
-from curation.selection.select import Selection, assemble, read_verdicts
-from curation.store import columns, nearby, overview, points
+from curation.selection.select import Selection, assemble
+from curation.store import columns, facets, frame, near_duplicates, nearby, points
 from curation.store.catalogue import Catalogue
+from curation.store.facets import Facet
+from curation.store.verdicts import verdicts_of
+from curation.store.view import in_order
 from curation.ui.session import Session
+
+Key = tuple[str, ...]
 
 # Rankings that are compared on planted flaws.
 RANKINGS = ("influence/gold", "influence/correct", "perplexity")
+
+
+def frame_of(session: Session) -> frame.Frame:
+    """All traces of the project, which arrays are aligned with."""
+    return frame.frame_of(session.catalogue)
 
 
 def column_of(session: Session, name: str) -> columns.Column:
@@ -30,16 +40,17 @@ def column_of(session: Session, name: str) -> columns.Column:
 
 def tokens_of(session: Session) -> int | None:
     """Completion tokens over all traces; None before a run has counted them."""
-    return _tokens(session.key, session.catalogue, session.run_id) if session.run_id else None
+    tokens = tokens_by_trace(session)
+    return None if tokens is None else int(np.nansum(tokens))
 
 
 def tokens_by_trace(session: Session) -> columns.Floats | None:
-    """(traces,) completion tokens, aligned with the sorted trace ids; None where no run has counted them."""
+    """(T,) completion tokens of each trace; None where no run has counted them."""
     return by_trace(session, "tokens") if "tokens" in session.score_names else None
 
 
 def by_trace(session: Session, name: str) -> columns.Floats:
-    """(traces,) a score of the chosen run, aligned with the sorted trace ids; NaN where it was not computed."""
+    """(T,) a score of the chosen run; NaN where it was not computed."""
     return by_trace_of_run(session, session.run_id or "", name)
 
 
@@ -48,9 +59,19 @@ def by_trace_of_run(session: Session, run_id: str, name: str) -> columns.Floats:
     return _by_trace(session.key, session.catalogue, run_id, name)
 
 
-def trace_ids_of(session: Session) -> NDArray[np.object_]:
-    """(traces,) all trace ids, sorted."""
-    return _trace_ids(session.key, session.catalogue)
+def order_of(session: Session, name: str, *, descending: bool) -> frame.Ints:
+    """(T,) all traces by a score of the chosen run."""
+    return _order(session.key, session.catalogue, session.run_id or "", name, descending)
+
+
+def source_rows_of(session: Session) -> columns.Floats:
+    """(T,) the row of each trace in its source."""
+    return _source_rows(session.key, session.catalogue)
+
+
+def order_of_source(session: Session) -> frame.Ints:
+    """(T,) all traces in the order of their sources."""
+    return _order_of_source(session.key, session.catalogue)
 
 
 def agreement_of(session: Session) -> Agreement:
@@ -58,24 +79,34 @@ def agreement_of(session: Session) -> Agreement:
     return _agreement(session.key, session.catalogue, session.run_id or "", tuple(session.score_names))
 
 
-def sources_of(session: Session) -> list[tuple[str, int]]:
-    """Each source and its number of traces."""
-    return _sources(session.key, session.catalogue)
-
-
 def planted_of(session: Session) -> PlantedReport | None:
     """On the demo, what rankings find of the planted flaws; None elsewhere."""
     return _planted(session.key, session.catalogue, session.run_id)
 
 
-def facets_of(session: Session) -> dict[str, list[tuple[str, int]]]:
-    """Metadata keys with few values, and the count of each value."""
-    return _facets(session.key, session.catalogue)
+def facet_keys_of(session: Session) -> list[str]:
+    """What traces can be sorted by: their source, and metadata keys with few values."""
+    return _facet_keys(session.key, session.catalogue)
+
+
+def facet_of(session: Session, key: str) -> Facet:
+    """What kind each trace is of."""
+    return _facet(session.key, session.catalogue, key)
 
 
 def alike_of(session: Session, trace_id: str, count: int) -> list[tuple[str, float]]:
     """The traces most like one by the chosen run's embeddings, and their cosines."""
     return _alike(session.key, session.catalogue, session.run_id or "", trace_id, count)
+
+
+def near_duplicates_of(session: Session) -> near_duplicates.NearDuplicates | None:
+    """What the newest search for near-duplicates found."""
+    return _near_duplicates(session.key, session.catalogue)
+
+
+def cluster_names_of(session: Session) -> tuple[str, ...]:
+    """A name of each cluster of the chosen run's map, from the words of its traces."""
+    return _cluster_names(session.key, session.catalogue, session.run_id or "")
 
 
 def points_of(session: Session) -> points.Points | None:
@@ -93,12 +124,13 @@ def recipe_of(session: Session) -> Recipe | None:
 
 
 def selection_of(session: Session, recipe: Recipe) -> Selection:
-    """A recipe applied with the newest decisions; the scores that it reads are read once.
+    """A recipe applied with the newest decisions; what it reads and chooses is worked out once.
 
     Raises:
         SelectionError: No run holds what the recipe reads.
     """
-    return _selection(session.key, session.counts.last_decision, recipe, session.catalogue)
+    chosen, pool, choice = _choice(session.key, recipe, session.catalogue)
+    return assemble(chosen, pool, choice, verdicts_of(session.catalogue), {})
 
 
 def current_selection(session: Session) -> Selection | None:
@@ -110,68 +142,83 @@ def current_selection(session: Session) -> Selection | None:
         return None
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
-def _column(key: tuple[str, ...], _catalogue: Catalogue, run_id: str, name: str) -> columns.Column:
-    return columns.score_column(_catalogue, run_id, name)
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _column(key: Key, _catalogue: Catalogue, run_id: str, name: str) -> columns.Column:
+    return columns.sorted_column(name, _by_trace(key, _catalogue, run_id, name))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _tokens(key: tuple[str, ...], _catalogue: Catalogue, run_id: str) -> int | None:
-    return overview.total_tokens(_catalogue, run_id)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _by_trace(key: tuple[str, ...], _catalogue: Catalogue, run_id: str, name: str) -> columns.Floats:
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _by_trace(key: Key, _catalogue: Catalogue, run_id: str, name: str) -> columns.Floats:
     return columns.score_by_trace(_catalogue, run_id, name)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _order(key: Key, _catalogue: Catalogue, run_id: str, name: str, descending: bool) -> frame.Ints:
+    return in_order(_by_trace(key, _catalogue, run_id, name), descending=descending)
+
+
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _trace_ids(key: tuple[str, ...], _catalogue: Catalogue) -> NDArray[np.object_]:
-    return columns.trace_ids(_catalogue)
+def _source_rows(key: Key, _catalogue: Catalogue) -> columns.Floats:
+    return columns.source_rows(_catalogue)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _order_of_source(key: Key, _catalogue: Catalogue) -> frame.Ints:
+    return in_order(_source_rows(key, _catalogue), descending=False)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Comparing all scores")
-def _agreement(key: tuple[str, ...], _catalogue: Catalogue, run_id: str, names: tuple[str, ...]) -> Agreement:
+def _agreement(key: Key, _catalogue: Catalogue, run_id: str, names: tuple[str, ...]) -> Agreement:
     return agreement(names, [_by_trace(key, _catalogue, run_id, name) for name in names])
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _sources(key: tuple[str, ...], _catalogue: Catalogue) -> list[tuple[str, int]]:
-    return overview.sources(_catalogue)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _planted(key: tuple[str, ...], _catalogue: Catalogue, run_id: str | None) -> PlantedReport | None:
+def _planted(key: Key, _catalogue: Catalogue, run_id: str | None) -> PlantedReport | None:
     names = [name for name in RANKINGS if run_id and name in columns.score_names(_catalogue, run_id)]
     return planted_report(_catalogue, run_id, names) if names else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _facets(key: tuple[str, ...], _catalogue: Catalogue) -> dict[str, list[tuple[str, int]]]:
-    return overview.facets(_catalogue)
+def _facet_keys(key: Key, _catalogue: Catalogue) -> list[str]:
+    return facets.facet_keys(_catalogue)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Counting kinds")
+def _facet(key: Key, _catalogue: Catalogue, name: str) -> Facet:
+    return facets.facet(_catalogue, name)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Comparing embeddings")
 def _alike(
-    key: tuple[str, ...], _catalogue: Catalogue, run_id: str, trace_id: str, count: int
+    key: Key, _catalogue: Catalogue, run_id: str, trace_id: str, count: int
 ) -> list[tuple[str, float]]:
     return nearby.alike(_catalogue, run_id, trace_id, count)
 
 
+@st.cache_resource(max_entries=2, show_spinner="Reading the near-duplicates")
+def _near_duplicates(key: Key, _catalogue: Catalogue) -> near_duplicates.NearDuplicates | None:
+    return near_duplicates.near_duplicates(_catalogue)
+
+
 @st.cache_resource(max_entries=4, show_spinner="Reading the map")
-def _points(key: tuple[str, ...], _catalogue: Catalogue, run_id: str) -> points.Points | None:
+def _points(key: Key, _catalogue: Catalogue, run_id: str) -> points.Points | None:
     return points.points(_catalogue, run_id)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Applying the recipe")
-def _selection(key: tuple[str, ...], decision: int, recipe: Recipe, _catalogue: Catalogue) -> Selection:
+@st.cache_resource(max_entries=4, show_spinner="Naming the clusters")
+def _cluster_names(key: Key, _catalogue: Catalogue, run_id: str) -> tuple[str, ...]:
+    places = _points(key, _catalogue, run_id)
+    return cluster_names(_catalogue, places.clusters) if places else ()
+
+
+@st.cache_resource(max_entries=6, show_spinner="Applying the recipe")
+def _choice(key: Key, recipe: Recipe, _catalogue: Catalogue) -> tuple[Recipe, Pool, Choice]:
     resolved = resolve(_catalogue, recipe)
     pool = _pool(key, replace(resolved, keep=1.0, count=None, seed=0), _catalogue)
-    number, verdicts = read_verdicts(_catalogue)
-    return assemble(resolved, pool, number, verdicts)
+    return resolved, pool, choose(resolved, pool)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the scores of the recipe")
-def _pool(key: tuple[str, ...], recipe: Recipe, _catalogue: Catalogue) -> Pool:
+def _pool(key: Key, recipe: Recipe, _catalogue: Catalogue) -> Pool:
     """What a recipe reads, whatever the share that it keeps."""
-    return read_pool(_catalogue, recipe)
+    return read_pool(_catalogue, recipe, lambda name: _by_trace(key, _catalogue, recipe.run_id or "", name))

@@ -71,6 +71,25 @@ def split_histogram(values: NDArray[np.float64], kept: NDArray[np.bool_], column
     return _stacked(values, {"kept": (kept, colors.helpful), "left out": (~kept, colors.faint)}, column)
 
 
+def brushed_histogram(
+    values: NDArray[np.float64], among: NDArray[np.bool_], inside: NDArray[np.bool_], column: Column
+) -> go.Figure:
+    """The distribution of a score over some traces, those inside its limits in colour; to be brushed.
+
+    Args:
+        values: (traces,) the score.
+        among: (traces,) which are counted.
+        inside: (traces,) which are inside the limits.
+        column: The score's own column, which sets the bins.
+    """
+    colors = palette()
+    parts = {"shown": (among & inside, colors.helpful), "filtered out": (among & ~inside, colors.faint)}
+    figure = _stacked(values, parts, column)
+    figure.update_layout(height=200, dragmode="select", selectdirection="h", showlegend=False)
+    figure.update_traces(selected_marker_opacity=1, unselected_marker_opacity=1)
+    return figure
+
+
 def parted_histogram(
     values: NDArray[np.float64], parts: Mapping[str, NDArray[np.bool_]], column: Column
 ) -> go.Figure:

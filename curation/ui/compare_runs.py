@@ -11,7 +11,7 @@ from curation.selection.choose import places
 from curation.store.browse import lines
 from curation.store.columns import Column, score_names
 from curation.store.overview import Run
-from curation.ui.cached import by_trace_of_run, trace_ids_of
+from curation.ui.cached import by_trace_of_run, frame_of
 from curation.ui.format import MISSING, number, percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.session import Session
@@ -62,8 +62,8 @@ def _moved(
     on_choose: Callable[[str], None],
 ) -> None:
     """The traces that change their place most."""
-    ids = trace_ids_of(session)[both]
-    if not len(ids):
+    indices = np.flatnonzero(both)
+    if not len(indices):
         return
     before, after = (places(-one[both]) for one in values)
     change = after - before
@@ -76,7 +76,9 @@ def _moved(
         with where:
             st.markdown(f"**Most {title}**")
             if most:
-                moved = lines(session.catalogue, [(ids[index], float(up[index])) for index in most])
+                ids = frame_of(session).names_of(indices[most])
+                changes = [float(up[index]) for index in most]
+                moved = lines(session.catalogue, list(zip(ids, changes, strict=True)))
                 trace_list(moved, [column], key=f"moved_{title}", on_choose=on_choose)
             else:
                 st.caption("No trace.")

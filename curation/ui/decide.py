@@ -1,6 +1,6 @@
 """Deciding: buttons and keys whose callbacks write to the log at once, then move on to the next trace."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -8,6 +8,7 @@ import streamlit as st
 from curation.errors import CurationError
 from curation.store import reading
 from curation.store.decisions import Verdict, decide, redo, undo
+from curation.store.frame import Ids
 from curation.store.log import Decided
 from curation.ui.format import plural, short_id
 from curation.ui.markup import sentence
@@ -64,11 +65,13 @@ def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
         st.text_input("Note", key="note", placeholder="Note", label_visibility="collapsed")
 
 
-def decide_many(trace_ids: Sequence[str], verdict: Verdict, reason: str) -> None:
+def decide_many(ids: Ids, verdict: Verdict, reason: str) -> None:
     """One verdict on many traces, as a step that one undo takes back; for a button's callback."""
     session = current_session()
     try:
-        done = decide(session.project, trace_ids, verdict, reason=reason, actor=session.reviewer)
+        done = decide(
+            session.project, ids.astype(str).tolist(), verdict, reason=reason, actor=session.reviewer
+        )
         tell(f"{DONE[verdict]} {plural(done.traces, 'trace')}. Undo in Browse takes it back.")
     except CurationError as error:
         tell(str(error))

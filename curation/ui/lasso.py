@@ -5,6 +5,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from curation.store.browse import lines
+from curation.store.verdicts import KEEP, VETO, verdicts_of
+from curation.ui.cached import frame_of
 from curation.ui.decide import decide_many, show_told
 from curation.ui.format import plural, whole
 from curation.ui.region import inside_selection
@@ -18,53 +20,48 @@ LISTED = 12
 def lasso_panel(
     session: Session,
     chart: str,
-    trace_ids: NDArray[np.object_],
     x: NDArray[np.float64],
     y: NDArray[np.float64],
-    verdicts: NDArray[np.object_],
 ) -> None:
     """Count, filter, bulk decision and first traces of what is in the lasso, drawn or not.
 
     Args:
         session: The session.
         chart: Key of the chart that the lasso is drawn on.
-        trace_ids: (P,) of all points.
-        x: (P,) where they are; NaN is nowhere.
-        y: (P,) the same.
-        verdicts: (P,) "keep", "veto" or "undecided".
+        x: (T,) where all traces are; NaN is nowhere.
+        y: (T,) the same.
     """
     event = st.session_state.get(chart) or {}
-    inside = inside_selection(event.get("selection", {}), x, y)
-    ids = trace_ids[inside].tolist()
+    inside = np.flatnonzero(inside_selection(event.get("selection", {}), x, y))
     st.subheader("Lasso", anchor=False)
-    if not ids:
+    if not len(inside):
         st.caption("Nothing is in the lasso yet.")
         show_told()
         return
-    decided = verdicts[inside]
-    kept, vetoed = (int((decided == verdict).sum()) for verdict in ("keep", "veto"))
+    decided = verdicts_of(session.catalogue).codes[inside]
+    kept, vetoed = (int((decided == code).sum()) for code in (KEEP, VETO))
     by_hand = f"{whole(kept)} kept and {whole(vetoed)} vetoed by hand"
-    st.markdown(f"**{plural(len(ids), 'trace')}** of {whole(len(trace_ids))}; {by_hand} so far")
+    frame, many = frame_of(session), plural(len(inside), "trace")
+    st.markdown(f"**{many}** of {whole(len(frame))}; {by_hand} so far")
     st.button(
         "Show these in Browse",
         key="lasso_browse",
         icon=":material/list:",
         width="stretch",
         on_click=list_in_browse,
-        args=(ids,),
+        args=(frame.ids[inside],),
     )
     reason = st.text_input("Reason", key="lasso_reason", placeholder="Kept with each decision")
-    many = plural(len(ids), "trace")
     for word, verdict in (("Veto", "veto"), ("Keep", "keep"), ("Undecided:", "undecided")):
         st.button(
             f"{word} {many}",
             key=f"lasso_{verdict}",
             on_click=decide_many,
-            args=(ids, verdict, reason),
+            args=(frame.ids[inside], verdict, reason),
             width="stretch",
         )
     show_told()
-    first = lines(session.catalogue, [(trace_id, None) for trace_id in ids[:LISTED]])
+    first = lines(session.catalogue, [(trace_id, None) for trace_id in frame.names_of(inside[:LISTED])])
     trace_list(first, [], key="lasso_list", on_choose=read_in_browse)
-    if len(ids) > len(first):
-        st.caption(f"and {whole(len(ids) - len(first))} more")
+    if len(inside) > len(first):
+        st.caption(f"and {whole(len(inside) - len(first))} more")

@@ -1,12 +1,15 @@
 """The map as a Plotly figure: one point a trace, coloured by a score or by a kind."""
 
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from curation.store.columns import Column
+from curation.store.frame import Frame
 from curation.store.points import Points
 from curation.ui.charts import palette
 
@@ -14,14 +17,18 @@ MOST_KINDS = 9
 Indices = NDArray[np.int64]
 
 
-def by_score(places: Points, values: NDArray[np.float64], column: Column, shown: Indices) -> go.Figure:
+def by_score(
+    frame: Frame, places: Points, values: NDArray[np.float64], column: Column, shown: Indices
+) -> go.Figure:
     """Points in the colours of a score; grey where it was not computed."""
     colors = palette()
     known = shown[np.isfinite(values[shown])]
     known = known[np.argsort(np.abs(values[known]), kind="stable")]  # The strongest lie on top.
     figure = go.Figure()
     if len(known) < len(shown):
-        figure.add_trace(_points(places, shown[~np.isfinite(values[shown])], "not computed", colors.faint))
+        figure.add_trace(
+            _points(frame, places, shown[~np.isfinite(values[shown])], "not computed", colors.faint)
+        )
     marker = {
         "size": _size(len(shown)),
         "color": values[known],
@@ -37,7 +44,7 @@ def by_score(places: Points, values: NDArray[np.float64], column: Column, shown:
             "cmin": low,
             "cmax": high,
         }
-    trace = _points(places, known, label(column.name), None)
+    trace = _points(frame, places, known, label(column.name), None)
     trace.update(
         marker=marker, text=values[known], hovertemplate="%{text:.3g}<br>%{customdata}<extra></extra>"
     )
@@ -45,20 +52,31 @@ def by_score(places: Points, values: NDArray[np.float64], column: Column, shown:
     return _framed(figure, legend=len(known) < len(shown))
 
 
-def by_kind(places: Points, kinds: NDArray[np.object_], shown: Indices) -> go.Figure:
-    """Points in one colour a kind, the most frequent first; further kinds share one."""
+def by_kind(
+    frame: Frame, places: Points, codes: NDArray[Any], names: Sequence[str], shown: Indices
+) -> go.Figure:
+    """Points in one colour a kind, the most frequent first; further kinds share one.
+
+    Args:
+        frame: All traces.
+        places: Where they are.
+        codes: (T,) place in `names` of each trace; negative is none.
+        names: Of the kinds.
+        shown: Indices of the traces to draw.
+    """
     colors = palette()
-    names, counts = np.unique(kinds[shown].astype(str), return_counts=True)
-    order = names[np.argsort(-counts, kind="stable")]
+    found, counts = np.unique(codes[shown], return_counts=True)
+    order = found[np.lexsort((found, -counts))]
     verdicts = {"keep": colors.helpful, "veto": colors.harmful, "undecided": colors.faint}
     figure = go.Figure()
-    for place, name in enumerate(order[:MOST_KINDS]):
-        which = shown[kinds[shown].astype(str) == name]
-        color = verdicts.get(name) if set(order) <= set(verdicts) else None
-        figure.add_trace(_points(places, which, label(name or "none"), color or KINDS[place]))
+    for place, code in enumerate(order[:MOST_KINDS].tolist()):
+        which = shown[codes[shown] == code]
+        name = names[code] if code >= 0 else "none"
+        color = verdicts.get(name) if set(names) <= set(verdicts) else None
+        figure.add_trace(_points(frame, places, which, label(name or "none"), color or KINDS[place]))
     if len(order) > MOST_KINDS:
-        rest = shown[~np.isin(kinds[shown].astype(str), order[:MOST_KINDS])]
-        figure.add_trace(_points(places, rest, f"{len(order) - MOST_KINDS} others", colors.faint))
+        rest = shown[~np.isin(codes[shown], order[:MOST_KINDS])]
+        figure.add_trace(_points(frame, places, rest, f"{len(order) - MOST_KINDS} others", colors.faint))
     return _framed(figure, legend=True)
 
 
@@ -71,14 +89,14 @@ def label(text: str) -> str:
     return escape(text[:60]).replace("%{", "% {")
 
 
-def _points(places: Points, which: Indices, name: str, color: str | None) -> go.Scattergl:
+def _points(frame: Frame, places: Points, which: Indices, name: str, color: str | None) -> go.Scattergl:
     return go.Scattergl(
         x=places.x[which],
         y=places.y[which],
-        customdata=places.trace_ids[which],
+        customdata=frame.names_of(which),
         mode="markers",
         name=name,
-        marker={"size": _size(len(places.x)), "color": color},
+        marker={"size": _size(len(which)), "color": color},
         hovertemplate="%{customdata}<extra>" + name + "</extra>",
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 0.25}},

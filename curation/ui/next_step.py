@@ -4,11 +4,12 @@ import streamlit as st
 
 from curation.selection.saved import list_selections
 from curation.store.overview import query_groups
+from curation.store.view import View
 from curation.ui.format import listed, whole
 from curation.ui.markup import escape
 from curation.ui.navigation import go_to
 from curation.ui.session import Session
-from curation.ui.view import LOWEST, show_in_browse
+from curation.ui.view import show_in_browse
 
 
 def next_step(session: Session) -> None:
@@ -29,7 +30,7 @@ def next_step(session: Session) -> None:
 
 def _go(session: Session, page: str) -> None:
     if page == "browse" and session.score_names:
-        show_in_browse(score=session.score_names[0], order=LOWEST)
+        show_in_browse(View(session.score_names[0], descending=False))
     go_to(page)
 
 

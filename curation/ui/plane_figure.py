@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from curation.selection.agreement import Agreement
 from curation.selection.boundary import Boundary
 from curation.selection.choose import places
+from curation.store.frame import Frame
 from curation.ui.charts import Palette, palette
 from curation.ui.map_figure import Indices, label
 
@@ -27,8 +28,8 @@ class Plane:
         y_name: Score along the vertical.
         x: (P,) its values, NaN where not computed.
         y: (P,) the same.
-        trace_ids: (P,).
-        states: (P,) one of `STATES`.
+        frame: All traces.
+        states: (P,) place in `STATES` of each.
         zeros: Where zero is on either axis.
         unit: What the axes count, beside the score's name.
     """
@@ -37,8 +38,8 @@ class Plane:
     y_name: str
     x: Floats
     y: Floats
-    trace_ids: NDArray[np.object_]
-    states: NDArray[np.object_]
+    frame: Frame
+    states: NDArray[np.int8]
     zeros: tuple[float, float] = (0.0, 0.0)
     unit: str = ""
 
@@ -91,8 +92,8 @@ def plane_figure(plane: Plane, shown: Indices, boundaries: Mapping[str, Boundary
     }
     figure = go.Figure()
     size = 8 if len(shown) <= 1_000 else 6 if len(shown) <= 10_000 else 4
-    for state, symbol in STATES.items():
-        which = shown[plane.states[shown] == state]
+    for code, (state, symbol) in enumerate(STATES.items()):
+        which = shown[plane.states[shown] == code]
         if len(which):
             thin = symbol.endswith("-open")
             marker = {"size": size, "symbol": symbol, "color": inks[state], "opacity": 0.7 if thin else 0.85}
@@ -163,7 +164,7 @@ def _points(plane: Plane, which: Indices, name: str, marker: dict[str, object]) 
     return go.Scattergl(
         x=plane.x[which],
         y=plane.y[which],
-        customdata=plane.trace_ids[which],
+        customdata=plane.frame.names_of(which),
         mode="markers",
         name=f"{name} ({len(which):,})",
         marker=marker,

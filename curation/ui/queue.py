@@ -6,9 +6,10 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 
+from curation.selection.choose import Ints
 from curation.selection.queue import by_cluster, in_disagreement, near_boundary
-from curation.store.columns import verdicts_of
-from curation.ui.cached import by_trace, current_selection, points_of, trace_ids_of
+from curation.store.verdicts import UNDECIDED, verdicts_of
+from curation.ui.cached import by_trace, current_selection, frame_of, points_of
 from curation.ui.session import Session
 from curation.ui.walk import open_trace
 
@@ -48,11 +49,8 @@ class Queue:
 
     def decided(self, session: Session) -> set[str]:
         """Those that are kept or vetoed by now, by whoever."""
-        found = session.catalogue.rows(
-            "SELECT trace_id FROM verdicts WHERE verdict <> 'undecided' AND trace_id IN (SELECT unnest(?))",
-            [list(self.trace_ids)],
-        )
-        return {trace_id for (trace_id,) in found}
+        codes, frame = verdicts_of(session.catalogue).codes, frame_of(session)
+        return {one for one in self.trace_ids if codes[frame.index(one)] != UNDECIDED}
 
 
 def current_queue() -> Queue | None:
@@ -74,26 +72,26 @@ def draw_up(session: Session, order: str, length: int) -> Queue:
         order: One of `selection.queue.ORDERS`.
         length: How many traces at most.
     """
-    ids, found = _in_order(session, order)
-    undecided = verdicts_of(session.catalogue, ids)[found] == "undecided"
-    queue = Queue(basis_of(session, order), tuple(ids[found[undecided][:length]].tolist()))
+    found = _in_order(session, order)
+    undecided = verdicts_of(session.catalogue).codes[found] == UNDECIDED
+    queue = Queue(basis_of(session, order), tuple(frame_of(session).names_of(found[undecided][:length])))
     st.session_state["queue"] = queue
     return queue
 
 
-def _in_order(session: Session, order: str) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted trace ids, and indices into them, the most useful first."""
+def _in_order(session: Session, order: str) -> Ints:
+    """Indices of the traces, the most useful first."""
     nothing = np.zeros(0, dtype=np.int64)
     if order == "clusters":
         places = points_of(session)
         if places is None:
-            return np.zeros(0, dtype=object), nothing
-        return places.trace_ids, by_cluster(places.x, places.y, places.clusters)
-    ids = trace_ids_of(session)
+            return nothing
+        here = np.flatnonzero(places.on_map)
+        return here[by_cluster(places.x[here], places.y[here], places.clusters[here])]
     if order == "disagreement":
-        return ids, in_disagreement([by_trace(session, name) for name in compared(session)])
+        return in_disagreement([by_trace(session, name) for name in compared(session)])
     selection = current_selection(session)
-    return ids, near_boundary(selection.recipe, selection.choice) if selection else nothing
+    return near_boundary(selection.recipe, selection.choice) if selection else nothing
 
 
 def compared(session: Session) -> list[str]:

@@ -5,11 +5,11 @@ from functools import partial
 import streamlit as st
 
 from curation.store import reading
-from curation.store.browse import View
 from curation.store.reading import Reading, Standing, StepValue
-from curation.store.sets import found_in
+from curation.store.search import found_in
+from curation.store.view import View
 from curation.traces.steps import split_steps
-from curation.ui import around, trace_facts
+from curation.ui import around, colour, trace_facts
 from curation.ui.cached import column_of
 from curation.ui.decide import decision_bar, show_told, veto_step
 from curation.ui.format import (
@@ -22,7 +22,6 @@ from curation.ui.format import (
 )
 from curation.ui.markup import escape, rendered
 from curation.ui.session import Session
-from curation.ui.view import current_search
 from curation.ui.walk import Walk
 from curation.ui.widgets import step_view
 
@@ -39,7 +38,7 @@ def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     _headline(session, view, trace, found)
     decision_bar(trace.trace_id, trace.verdict, walk)
     show_told()
-    highlights = _highlights(session, trace)
+    highlights = _highlights(session, view, trace)
     st.markdown("**Problem**")
     if trace.system:
         st.caption("System message")
@@ -55,6 +54,7 @@ def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     trace_facts.selected(session, trace)
     trace_facts.history(session, trace)
     trace_facts.origin(trace)
+    around.near_duplicates(session, trace.trace_id)
     around.more_like_this(session, trace.trace_id, partial(walk.show, session))
 
 
@@ -97,7 +97,8 @@ def _response(session: Session, trace: Reading, highlights: list[str]) -> None:
             persist_state="session",
             help="Raw is exactly what a model would be trained on.",
         )
-        name = _chooser(steps)
+        name = colour.score_of(steps)
+        tokens = colour.tokens(session, trace, name)
     if trace.parts > 1:
         st.caption(
             f"A long response: {whole(trace.length)} characters in {trace.parts} parts, raw and complete."
@@ -120,6 +121,7 @@ def _response(session: Session, trace: Reading, highlights: list[str]) -> None:
                 key="steps",
                 start=trace.start,
                 highlights=highlights,
+                tokens=tokens,
                 vetoed=vetoed,
                 on_veto=partial(veto_step, trace.trace_id),
             )
@@ -131,7 +133,9 @@ def _response(session: Session, trace: Reading, highlights: list[str]) -> None:
         with right:
             st.markdown(rendered(trace.response))
     if name and show != RENDERED:
-        st.caption(_legend(name, rounded=bool(session.run and session.run.dtype == "bfloat16")))
+        st.caption(
+            colour.legend(name, bool(tokens), rounded=bool(session.run and session.run.dtype == "bfloat16"))
+        )
 
 
 def _not_split(asked: str) -> str:
@@ -149,41 +153,7 @@ def _plain_steps(trace: Reading) -> list[tuple[int, int]]:
     return [(trace.start + start, trace.start + stop) for start, stop in split_steps(trace.response)]
 
 
-def _chooser(steps: dict[str, list[StepValue]]) -> str:
-    """Which score colours the steps; "" if none was split over steps."""
-    if not steps:
-        return ""
-    order = [f"influence/{group}" for group in ("gold", "correct", "incorrect")]
-    names = sorted(steps, key=lambda name: (order.index(name) if name in order else 9, name))
-    if st.session_state.get("reader_colour") not in names:
-        st.session_state["reader_colour"] = names[0]
-    chosen = st.segmented_control(
-        "Colour steps by",
-        names,
-        required=True,
-        key="reader_colour",
-        persist_state="session",
-        format_func=_step_label,
-        help="What learning a step does to the completions of a group; nll says how surprising the step is.",
-    )
-    return chosen or names[0]
-
-
-def _step_label(name: str) -> str:
-    return escape(name.removeprefix("influence/"))
-
-
-def _legend(name: str, rounded: bool) -> str:
-    if name.startswith("influence/"):
-        group = escape(name.partition("/")[2])
-        return (
-            f":blue[Blue, +] raises, :orange[orange, −] lowers the log-likelihood of the {group} completions. "
-            f"The steps add up to the trace{', within the rounding of bfloat16' if rounded else ''}."
-        )
-    return "Darker is more surprising: negative log-likelihood in nats. The steps add up to the trace."
-
-
-def _highlights(session: Session, trace: Reading) -> list[str]:
+def _highlights(session: Session, view: View, trace: Reading) -> list[str]:
     """What the search found in this trace."""
-    search = current_search()
-    return found_in(session.catalogue, search, [trace.prompt, trace.response]) if search else []
+    texts = [trace.prompt, trace.response]
+    return found_in(session.catalogue, view.search, texts) if view.search else []

@@ -1,13 +1,12 @@
 """What is known of the trace in the reader: its scores, why it is in or out, its decisions, its source."""
 
 import json
-from bisect import bisect_left
 
 import streamlit as st
 
 from curation.store import reading
 from curation.store.reading import Reading, Standing
-from curation.ui.cached import column_of, current_selection
+from curation.ui.cached import column_of, current_selection, frame_of
 from curation.ui.format import MISSING, VERDICT_WORDS, moment, place, plural, whole, with_error
 from curation.ui.markup import escape
 from curation.ui.session import Session
@@ -45,12 +44,14 @@ def selected(session: Session, trace: Reading) -> None:
     selection = current_selection(session)
     if selection is None:
         return
-    index = bisect_left(selection.pool.trace_ids, trace.trace_id)
-    if index == len(selection.pool.trace_ids) or selection.pool.trace_ids[index] != trace.trace_id:
-        return
+    index = frame_of(session).index(trace.trace_id)
+    last = next(
+        (event for event in reading.history(session.catalogue, trace.trace_id) if not event.step), None
+    )
+    why = selection.why_of(index, (last.reason or last.note) if last else "")
     state = "In" if selection.selected[index] else "Out of"
     st.markdown("**Selection**")
-    st.markdown(f"{state} **{escape(session.selection_name)}**: {escape(selection.why[index])}")
+    st.markdown(f"{state} **{escape(session.selection_name)}**: {escape(why)}")
 
 
 def history(session: Session, trace: Reading) -> None:

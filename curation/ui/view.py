@@ -1,193 +1,121 @@
-"""What Browse shows: the filters' widgets, and the view that they make."""
+"""What Browse shows: the view of a browser tab, and how widgets and other pages change it."""
 
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.store import sets
-from curation.store.browse import View
-from curation.store.sets import Search
-from curation.ui.cached import facets_of, sources_of
-from curation.ui.format import number, plural
+from curation.store.facets import SOURCE
+from curation.store.frame import Ids
+from curation.store.search import check_pattern
+from curation.store.view import Range, View, trace_set
+from curation.ui.cached import current_selection, facet_keys_of
+from curation.ui.format import listed, number, plural
 from curation.ui.markup import escape
 from curation.ui.session import Session
 
-WRITTEN, PATTERN = "As written", "Pattern"
-HOWS: dict[str, Literal["written", "any case", "pattern"]] = {
-    WRITTEN: "written",
-    "Any case": "any case",
-    PATTERN: "pattern",
-}
-HIGHEST, LOWEST = "Highest first", "Lowest first"
 VERDICTS = {"": "All", "none": "Undecided", "keep": "Kept by hand", "veto": "Vetoed"}
-_KEYS = (
-    "browse_verdict",
-    "browse_source",
-    "browse_search",
-    "browse_low",
-    "browse_high",
-    "browse_facet",
-    "browse_lasso",
-)
+SELECTIONS = {"": "All", "in": "In the selection", "out": "Left out by it"}
+
+
+def held_view() -> View:
+    """The view as it was asked for, whatever the project has of it."""
+    view = st.session_state.get("view")
+    return view if isinstance(view, View) else View()
+
+
+def change(**fields: Any) -> None:
+    """Change some fields of the view, show its first page and its first trace; for callbacks."""
+    show_in_browse(replace(held_view(), **fields))
+
+
+def show_in_browse(view: View) -> None:
+    """Make this the view of the tab; for callbacks of any page."""
+    st.session_state["view"] = view
+    st.session_state["browse_page"] = 1
+    st.session_state["trace"] = ""
+
+
+def clear_filters() -> None:
+    """Show all traces again, in the same order."""
+    view = held_view()
+    show_in_browse(View(view.score, view.descending))
 
 
 def current_view(session: Session) -> View:
-    """The view that the filters say; what the project no longer has (a score, a source) is left out."""
-    state = st.session_state
-    names = session.score_names
-    score = state.get("browse_score")
-    search = current_search()
-    among = [sets.search_set(session.catalogue, search)] if search else []
-    if lasso := state.get("browse_lasso"):
-        among.append(sets.id_set(session.catalogue, lasso))
-    return View(
-        run_id=session.run_id,
-        score=score if score in names else (names[0] if names else None),
-        descending=bool(names) and state.get("browse_order", HIGHEST) == HIGHEST,
-        verdict=state.get("browse_verdict") or "",
-        source=state.get("browse_source") or "",
-        low=state.get("browse_low"),
-        high=state.get("browse_high"),
-        facet=state.get("browse_facet"),
-        among=tuple(among),
+    """The view without what the project does not have (a score, a facet), or what is no pattern."""
+    view, names = held_view(), session.score_names
+    search = view.search
+    if search and (not search.text or (search.how == "pattern" and pattern_problem(search.text))):
+        search = None
+    keys = set(facet_keys_of(session)) if view.facets else set()
+    return replace(
+        view,
+        score=view.score if view.score in names else (names[0] if names else None),
+        descending=bool(names) and view.descending,
+        ranges=tuple(one for one in view.ranges if one.score in names),
+        facets=tuple((key, values) for key, values in view.facets if key in keys),
+        selection=view.selection if view.selection and current_selection(session) else "",
+        search=search,
     )
 
 
-def current_search() -> Search | None:
-    """What is searched for; None if nothing is, or if the pattern is none (the search field says why)."""
-    text = st.session_state.get("browse_search") or ""
-    how = st.session_state.get("browse_how") or WRITTEN
-    if not text or (how == PATTERN and pattern_problem(text)):
-        return None
-    return Search(text, HOWS[how])
+def set_range(score: str, low: float | None, high: float | None) -> None:
+    """Limit a score, or lift its limits if both are None."""
+    others = [one for one in held_view().ranges if one.score != score]
+    mine = [] if low is None and high is None else [Range(score, low, high)]
+    change(ranges=(*others, *mine))
+
+
+def set_facet(key: str, values: tuple[str, ...]) -> None:
+    """Only traces of these kinds; all of them if there is none."""
+    others = [(one, kinds) for one, kinds in held_view().facets if one != key]
+    change(facets=(*others, *([(key, values)] if values else [])))
+
+
+def among(trace_ids: Ids | list[str]) -> View:
+    """A view of these traces alone, in the order that Browse has."""
+    view = held_view()
+    return View(view.score, view.descending, among=trace_set(trace_ids))
 
 
 @lru_cache(maxsize=64)
 def pattern_problem(text: str) -> str:
     """Why a text is no regular expression; "" if it is one."""
     try:
-        sets.check_pattern(text)
+        check_pattern(text)
     except CurationError as error:
         return str(error)
     return ""
 
 
-def show_in_browse(**filters: Any) -> None:
-    """Set filters of Browse (score, order, verdict, source, search, low, high, facet, lasso), clear the rest."""
-    clear_filters()
-    for name, value in filters.items():
-        st.session_state[f"browse_{name}"] = value
-
-
-def clear_filters() -> None:
-    """Show all traces again, in the same order."""
-    for key in _KEYS:
-        st.session_state[key] = "" if key in ("browse_search", "browse_verdict", "browse_source") else None
-    _start_over()
-
-
-def filter_bar(session: Session) -> None:
-    """Order, search and the other filters, in one line."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        if session.score_names:
-            st.selectbox(
-                "Rank by",
-                session.score_names,
-                key="browse_score",
-                persist_state="session",
-                on_change=_start_over,
-            )
-            st.selectbox(
-                "Order", [HIGHEST, LOWEST], key="browse_order", persist_state="session", on_change=_start_over
-            )
-        st.text_input(
-            "Search",
-            key="browse_search",
-            persist_state="session",
-            placeholder="Text of problem or response",
-            on_change=_start_over,
-        )
-        st.selectbox(
-            "Find",
-            list(HOWS),
-            key="browse_how",
-            persist_state="session",
-            on_change=_start_over,
-            width=130,
-            help="The text as it is written; in small or capital letters alike; or a regular expression (RE2).",
-        )
-        with st.popover("Filters", icon=":material/filter_list:"):
-            _filters(session)
-    if st.session_state.get("browse_how") == PATTERN and (
-        problem := pattern_problem(st.session_state.get("browse_search") or "")
-    ):
-        st.warning(escape(problem))
+def facet_label(key: str) -> str:
+    """A facet's name as people read it."""
+    return "Source" if key == SOURCE else key
 
 
 def filter_words(view: View) -> list[str]:
-    """The filters that are on, in words."""
-    state = st.session_state
+    """The filters that are on, in words, as Markdown."""
     words = []
     if view.verdict:
         words.append(VERDICTS[view.verdict].lower())
-    if view.source:
-        words.append(f"source {escape(view.source)}")
-    if view.low is not None or view.high is not None:
-        low = "" if view.low is None else f"{number(view.low)} ≤ "
-        high = "" if view.high is None else f" ≤ {number(view.high)}"
-        words.append(f"{low}{escape(view.score or '')}{high}")
-    if view.facet:
-        words.append(f"{escape(view.facet[0])} is {escape(view.facet[1][:60])}")
-    if search := current_search():
-        verb = "matches" if search.how == "pattern" else "contains"
-        words.append(f"{verb} “{escape(search.text[:60])}”")
-    if state.get("browse_lasso"):
-        words.append(f"{plural(len(state['browse_lasso']), 'trace')} from a lasso")
+    if view.selection:
+        words.append(SELECTIONS[view.selection].lower())
+    words += [_range_words(one) for one in view.ranges]
+    for key, values in view.facets:
+        kinds = listed([value[:40] for value in values]) if len(values) < 4 else f"one of {len(values)}"
+        words.append(f"{escape(facet_label(key))} is {escape(kinds)}")
+    if view.search:
+        verb = "matches" if view.search.how == "pattern" else "contains"
+        words.append(f"{verb} “{escape(view.search.text[:60])}”")
+    if view.among is not None:
+        words.append(f"among {plural(len(view.among), 'chosen trace')}")
     return words
 
 
-def _filters(session: Session) -> None:
-    st.selectbox(
-        "Verdict",
-        list(VERDICTS),
-        format_func=VERDICTS.__getitem__,
-        key="browse_verdict",
-        persist_state="session",
-        on_change=_start_over,
-    )
-    sources = dict(sources_of(session))
-    st.selectbox(
-        "Source",
-        ["", *sources],
-        key="browse_source",
-        persist_state="session",
-        on_change=_start_over,
-        format_func=lambda source: f"{source} ({sources[source]:,})" if source else "All",
-    )
-    facets = [(key, value, n) for key, values in facets_of(session).items() for value, n in values]
-    counts = {(key, value): n for key, value, n in facets}
-    if facets:
-        st.selectbox(
-            "Metadata",
-            [None, *counts],
-            key="browse_facet",
-            persist_state="session",
-            on_change=_start_over,
-            format_func=lambda facet: f"{facet[0]}: {facet[1][:40]} ({counts[facet]:,})" if facet else "All",
-        )
-    if session.score_names:
-        low, high = st.columns(2)
-        low.number_input(
-            "Score at least", value=None, key="browse_low", persist_state="session", on_change=_start_over
-        )
-        high.number_input(
-            "Score at most", value=None, key="browse_high", persist_state="session", on_change=_start_over
-        )
-
-
-def _start_over() -> None:
-    """Another list: show its first page and its first trace."""
-    st.session_state["browse_page"] = 1
-    st.session_state["trace"] = ""
+def _range_words(one: Range) -> str:
+    low = "" if one.low is None else f"{number(one.low)} ≤ "
+    high = "" if one.high is None else f" ≤ {number(one.high)}"
+    return f"{low}{escape(one.score)}{high}"

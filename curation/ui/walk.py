@@ -1,15 +1,15 @@
 """Which trace the reader shows, and the list that a reviewer walks along from one to the next."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import streamlit as st
 
-from curation.store import browse
+from curation.store.frame import Ids
+from curation.ui.listing import listing_of
 from curation.ui.navigation import go_to
 from curation.ui.session import Session
-from curation.ui.view import current_view, show_in_browse
+from curation.ui.view import among, current_view, show_in_browse
 
 PAGE_SIZE = 100
 
@@ -26,9 +26,9 @@ def read_in_browse(trace_id: str) -> None:
     go_to("browse")
 
 
-def list_in_browse(trace_ids: Sequence[str], first: str = "") -> None:
+def list_in_browse(trace_ids: Ids | list[str], first: str = "") -> None:
     """List some traces in Browse, and open one of them if it is named; for a callback of any page."""
-    show_in_browse(lasso=list(trace_ids))
+    show_in_browse(among(trace_ids))
     open_trace(first)
     go_to("browse")
 
@@ -52,7 +52,7 @@ class ViewWalk:
 
     def neighbour(self, session: Session, trace_id: str, step: Literal[-1, 1]) -> str | None:
         """By the view's order."""
-        return browse.neighbour(session.catalogue, current_view(session), trace_id, step)
+        return listing_of(session, current_view(session)).neighbour(trace_id, step)
 
     def after_decision(self, session: Session, trace_id: str) -> str | None:
         """The next one."""
@@ -66,5 +66,5 @@ class ViewWalk:
 
 def turn_to(session: Session, trace_id: str) -> None:
     """Turn the list to the page that a trace is on."""
-    place = browse.position(session.catalogue, current_view(session), trace_id)
+    place = listing_of(session, current_view(session)).position(trace_id)
     st.session_state["browse_page"] = place // PAGE_SIZE + 1

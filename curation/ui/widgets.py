@@ -10,7 +10,9 @@ import streamlit as st
 from curation.store.browse import TraceLine
 from curation.store.columns import Column
 from curation.store.reading import StepValue
+from curation.traces.difference import Piece
 from curation.ui.format import MARKS, MISSING, number, one_line, place, plural, short_id, whole
+from curation.ui.tokens import token_pieces
 
 STATIC = Path(__file__).with_name("static")
 
@@ -38,6 +40,7 @@ def trace_list(
     highlights: Sequence[str] = (),
     show_source: bool = False,
     scrolls: bool = False,
+    best: str = "",
 ) -> None:
     """Traces as rows; a click on one, or Enter, calls `on_choose` with its id.
 
@@ -51,6 +54,7 @@ def trace_list(
         highlights: Strings that a search found.
         show_source: Add a column with source and length.
         scrolls: The list stands in a container that scrolls, so its header stays.
+        best: The trace that gets a star.
     """
 
     def chosen_changed() -> None:
@@ -62,7 +66,7 @@ def trace_list(
         "traces": [
             {
                 "id": line.trace_id,
-                "rank": f"{first_rank + i:,}",
+                "rank": f"{first_rank + i:,}" if line.trace_id != best else f"★ {first_rank + i:,}",
                 "verdict": line.verdict if line.verdict in MARKS else "",
                 "mark": MARKS.get(line.verdict, ""),
                 "scores": [
@@ -110,6 +114,7 @@ def step_view(
     start: int = 0,
     highlights: Sequence[str] = (),
     numbered: bool = True,
+    tokens: Sequence[StepValue] = (),
     vetoed: Collection[tuple[int, int]] = (),
     on_veto: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -123,6 +128,7 @@ def step_view(
         start: Character offset of `text` in the response.
         highlights: Strings that a search found.
         numbered: Whether the steps show their numbers.
+        tokens: Of the whole response, in order; they are painted in place of the steps.
         vetoed: Start and stop of each step that leaves the loss.
         on_veto: Called with start and stop of a step whose number was clicked, before the rerun that follows.
     """
@@ -135,6 +141,7 @@ def step_view(
     values = [abs(step.value) for step in steps if step.value is not None]
     largest = max(values, default=0.0) or 1.0
     signed = name.startswith("influence")
+    largest_token = max((abs(token.value or 0.0) for token in tokens), default=0.0) or 1.0
     shown = []
     for place_, step in enumerate(steps, 1):
         piece = text[max(0, step.start - start) : max(0, step.stop - start)]
@@ -149,6 +156,10 @@ def step_view(
                     "label": label,
                     "title": f"Step {place_}: {name} {label}{_meaning(step.value, name)}",
                     "share": None if step.value is None else step.value / largest,
+                    "tokens": [
+                        _token(part, value, name, largest_token)
+                        for part, value in token_pieces(text, start, step, tokens)
+                    ],
                 }
             )
     data = {
@@ -162,9 +173,29 @@ def step_view(
     _component("step_view")(key=key, data=data, on_veto_change=veto_changed)
 
 
+def _token(text: str, value: float | None, name: str, largest: float) -> dict[str, Any]:
+    """A token for the component; without text it is the end of the sequence."""
+    if value is None:
+        return {"text": text, "title": "", "share": None}
+    label = number(value, signed=name.startswith("influence"))
+    where = "" if text else "End of the response: "
+    return {"text": text, "title": f"{where}{name} {label}", "share": value / largest}
+
+
 def _meaning(value: float | None, name: str) -> str:
     """What the sign of a step's value says."""
     if value is None or not name.startswith("influence/"):
         return ""
     group = name.partition("/")[2]
     return f" (learning it {'raises' if value > 0 else 'lowers'} the likelihood of the {group} completions)"
+
+
+def difference_view(left: Sequence[Piece], right: Sequence[Piece], *, key: str) -> None:
+    """Two texts side by side, what differs marked.
+
+    Args:
+        left: Pieces of one text, and whether each differs from the other text.
+        right: Pieces of the other.
+        key: The widget's key.
+    """
+    _component("difference_view")(key=key, data={"left": list(left), "right": list(right)})

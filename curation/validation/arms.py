@@ -4,11 +4,13 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from curation.errors import ScoringError
+from curation.selection.choose import choose
 from curation.selection.pool import read_pool
 from curation.selection.recipes import Recipe, kept_count, score_names
 from curation.selection.resolve import resolve
-from curation.selection.select import Selection, assemble, read_verdicts
+from curation.selection.select import Selection, assemble
 from curation.store.catalogue import Catalogue
+from curation.store.verdicts import verdicts_of
 from curation.traces.trace import Trace
 
 RANDOM = "random"
@@ -51,13 +53,14 @@ def make_arm(catalogue: Catalogue, name: str, recipe: Recipe) -> Arm:
         ScoringError: It selects nothing.
     """
     resolved = resolve(catalogue, recipe)
-    number, verdicts = read_verdicts(catalogue)
+    verdicts = verdicts_of(catalogue)
     pool = read_pool(catalogue, resolved)
     traces = len(pool.trace_ids)
     wanted = kept_count(resolved, traces)
 
     def made(count: int) -> Selection:
-        return assemble(replace(resolved, keep=None, count=count), pool, number, verdicts)
+        recipe = replace(resolved, keep=None, count=count)
+        return assemble(recipe, pool, choose(recipe, pool), verdicts, {})
 
     low, high = 0, traces
     while low < high:

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,7 +55,7 @@ def texts(count: int) -> list[Trace]:
 
 
 def build_project(root: Path, count: int = 60, traces: list[Trace] | None = None) -> Project:
-    """Create, fill and publish; the scores are drawn from a seeded generator."""
+    """Create, fill and publish; the scores are drawn from a seeded generator. Every second trace has tokens."""
     project = create_project(root, name="Sums <b>& more</b>")
     traces = traces or texts(count)
     ids = [trace.trace_id for trace in traces]
@@ -97,7 +98,7 @@ def _publish_run(project: Project, traces: list[Trace]) -> None:
     ids = [trace.trace_id for trace in traces]
     count = len(ids)
     scores: list[pa.Table] = []
-    steps: list[dict[str, object]] = []
+    steps: list[dict[str, Any]] = []
     for group in GROUPS:
         sums = np.zeros(count)
         for place, trace in enumerate(traces):
@@ -157,6 +158,7 @@ def _publish_run(project: Project, traces: list[Trace]) -> None:
         load(connection, "run", pa.table({name: [value] for name, value in row.items()}))
         load(connection, "scores", pa.concat_tables(scores))
         load(connection, "steps", pa.Table.from_pylist(steps))
+        load(connection, "tokens", _tokens(traces, steps))
         load(connection, "query_scores", _query_scores(ids, random))
         load(connection, "vectors", pa.table({"trace_id": ids, "vector": vectors.tolist()}))
         connection.execute("INSERT INTO unscored VALUES (?, 'longer than the context')", [ids[-1]])
@@ -168,6 +170,24 @@ def _publish_run(project: Project, traces: list[Trace]) -> None:
             "map",
             pa.table({**table, "cluster": pa.array(random.integers(0, 3, count), pa.int32())}),
         )
+
+
+def _tokens(traces: list[Trace], steps: list[dict[str, Any]]) -> pa.Table:
+    """Of every second trace: each character is a token, the last two of a step share out what it is worth."""
+    names = [f"influence/{group}" for group in GROUPS]
+    rows = {(trace.trace_id, name): np.zeros(len(trace.response)) for trace in traces[1::2] for name in names}
+    for step in steps:
+        if (values := rows.get((step["trace_id"], step["name"]))) is not None:
+            before = max(step["start"], step["stop"] - 2)
+            values[before] -= 1.0
+            values[step["stop"] - 1] += 1.0 + step["value"]
+    columns = {
+        "trace_id": [trace_id for trace_id, _ in rows],
+        "name": [name for _, name in rows],
+        "starts": [list(range(len(values))) for values in rows.values()],
+        "token_values": [values.tolist() for values in rows.values()],
+    }
+    return pa.table(columns)
 
 
 def _query_scores(ids: list[str], random: np.random.Generator) -> pa.Table:

@@ -19,6 +19,11 @@ def shown(app: AppTest) -> list[str]:
     return [trace["id"] for trace in lists(app)[0]["traces"]]
 
 
+def open_filters(app: AppTest) -> AppTest:
+    app.session_state["filters"] = True
+    return app.run()
+
+
 def verdicts(project: Project) -> dict[str, str]:
     catalogue = open_catalogue(project)
     found = dict(catalogue.rows("SELECT trace_id, verdict FROM verdicts"))
@@ -32,7 +37,7 @@ def test_the_list_is_ranked_and_the_first_trace_is_open(open_app: Open, project:
     assert len(ids) == 60
     assert lists(app)[0]["chosen"] == ids[0]
     assert "#1 of 60, top 1.7%" in words(app)
-    app.selectbox(key="browse_order").set_value("Lowest first").run()
+    app.selectbox(key="browse_order").set_value(False).run()
     assert shown(app)[0] == ids[-1]
 
 
@@ -93,12 +98,12 @@ def test_search_and_filters_narrow_the_list_and_clear(open_app: Open, project: P
     assert set(ids) == {t.trace_id for t in texts(60) if "bags with 5 apples" in t.response}
     assert lists(app)[0]["highlights"] == ["bags with 5 apples"]
     app.button(key="veto").click().run()
-    app.selectbox(key="browse_verdict").set_value("none").run()
+    open_filters(app).button_group(key="browse_verdict").set_value("none").run()
     assert len(shown(app)) == len(ids) - 1
     app.button(key="clear").click().run()
     assert len(shown(app)) == 60
-    app.selectbox(key="browse_source").set_value("sums.jsonl").run()
-    app.number_input(key="browse_low").set_value(1.0).run()
+    app.button_group(key="facet_:source").set_value(["sums.jsonl"]).run()
+    app.number_input(key="limit_at least_influence/gold").set_value(1.0).run()
     assert 0 < len(shown(app)) < 60 - len(HOSTILE)
     app.text_input(key="browse_search").set_value("in no trace at all").run()
     assert "No trace fits these filters" in words(app)
@@ -107,10 +112,10 @@ def test_search_and_filters_narrow_the_list_and_clear(open_app: Open, project: P
 def test_search_in_any_case_and_by_pattern_marks_what_it_found(open_app: Open, project: Project) -> None:
     app = open_app(project.root, "browse")
     app.text_input(key="browse_search").set_value("THERE ARE 1[0-2] BAGS").run()
-    app.selectbox(key="browse_how").set_value("Any case").run()
+    app.selectbox(key="browse_how").set_value("any case").run()
     assert "No trace fits" in words(app)
     app.text_input(key="browse_search").set_value(r"(?i)THERE ARE 1[0-2] bags").run()
-    app.selectbox(key="browse_how").set_value("Pattern").run()
+    app.selectbox(key="browse_how").set_value("pattern").run()
     assert len(shown(app)) == 3
     assert lists(app)[0]["highlights"] == [f"There are {n} bags" for n in (10, 11, 12)]
     assert len(step_views(app)[1]["highlights"]) == 1
@@ -123,7 +128,7 @@ def test_search_in_any_case_and_by_pattern_marks_what_it_found(open_app: Open, p
 
 def test_undecided_list_moves_on_after_a_veto(open_app: Open, project: Project) -> None:
     app = open_app(project.root, "browse")
-    app.selectbox(key="browse_verdict").set_value("none").run()
+    open_filters(app).button_group(key="browse_verdict").set_value("none").run()
     first, second = shown(app)[:2]
     app.button(key="veto").click().run()
     assert lists(app)[0]["chosen"] == second
@@ -145,6 +150,26 @@ def test_steps_are_coloured_by_the_chosen_group_with_signed_numbers(open_app: Op
     assert step_views(app)[1]["steps"] != by_gold["steps"]
 
 
+def test_tokens_are_painted_where_the_run_kept_them(open_app: Open, project: Project) -> None:
+    trace = texts(60)[3]
+    app = open_app(project.root, "browse", trace=trace.trace_id)
+    by_step = step_views(app)[1]["steps"]
+    assert not any(step["tokens"] for step in by_step)
+    app.toggle(key="reader_tokens").set_value(True).run()
+    by_token = step_views(app)[1]["steps"]
+    assert [{**step, "tokens": []} for step in by_token] == by_step
+    for step in by_token:
+        assert "".join(token["text"] for token in step["tokens"]) == step["text"]
+    every = [token for step in by_token for token in step["tokens"]]
+    assert max(abs(token["share"]) for token in every) == 1.0
+    assert "influence/gold −1" in {token["title"] for token in every}
+    assert all(("+" in token["title"]) == (token["share"] > 0) for token in every)
+    app.button_group(key="reader_colour").set_value("influence/correct").run()
+    assert step_views(app)[1]["steps"][0]["tokens"] != by_token[0]["tokens"]
+    without = open_app(project.root, "browse", trace=texts(60)[2].trace_id)
+    assert not [one for one in without.toggle if one.key == "reader_tokens"]
+
+
 def test_raw_and_rendered_views(open_app: Open, project: Project) -> None:
     app = open_app(project.root, "browse", trace=texts(60)[3].trace_id)
     app.button_group(key="reader_show").set_value("Side by side").run()
@@ -164,6 +189,10 @@ def test_hostile_text_is_data_in_every_part_of_the_reader(
     assert not app.error
     raw = step_views(app)
     assert "".join(step["text"] for step in raw[1]["steps"]) == text
+    if [one for one in app.toggle if one.key == "reader_tokens"]:
+        app.toggle(key="reader_tokens").set_value(True).run()
+        pieces = [token["text"] for step in step_views(app)[1]["steps"] for token in step["tokens"]]
+        assert "".join(pieces) == text
     app.button_group(key="reader_show").set_value("Rendered").run()
     app.text_input(key="browse_search").set_value(text).run()
     app.button(key="veto").click().run()

@@ -58,7 +58,7 @@ def test_the_parts_of_two_selections_are_shown_and_lead_to_browse(open_app: Open
     assert len(app.get("plotly_chart")) == 1
     app.button(key="browse_only helpful").click().run()
     assert len(lists(app)[0]["traces"]) == only
-    assert "from a lasso" in words(app)
+    assert f"among {only} chosen traces" in words(app)
 
 
 def test_one_selection_is_not_enough(open_app: Open, project: Project) -> None:

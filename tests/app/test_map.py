@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation.store.catalogue import open_catalogue
+from curation.store.frame import frame_of
 from curation.store.points import points
 from curation.store.project import Project
 from tests.app.looking import lists, words
@@ -18,9 +19,10 @@ RIGHT_HALF = {"selection": {"box": [{"x": [0.0, 99.0], "y": [-99.0, 99.0]}], "po
 @pytest.fixture
 def inside(project: Project) -> list[str]:
     """The traces in the right half of the map."""
-    places = points(open_catalogue(project), RUN_ID)
+    catalogue = open_catalogue(project)
+    places = points(catalogue, RUN_ID)
     assert places is not None
-    return [trace_id for trace_id, x in zip(places.trace_ids, places.x, strict=True) if x >= 0]
+    return [one for one, x in zip(frame_of(catalogue).names, places.x, strict=True) if x >= 0]
 
 
 def test_every_colour_draws_every_point(open_app: Open, project: Project) -> None:
@@ -57,7 +59,7 @@ def test_a_lasso_becomes_a_filter_of_browse(open_app: Open, project: Project, in
     app.session_state["map"] = RIGHT_HALF
     app.button(key="lasso_browse").click().run()
     assert {trace["id"] for trace in lists(app)[0]["traces"]} == set(inside)
-    assert "from a lasso" in words(app)
+    assert f"among {len(inside)} chosen traces" in words(app)
 
 
 def test_without_a_map_the_command_that_makes_one_is_named(open_app: Open, project: Project) -> None:

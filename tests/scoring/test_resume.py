@@ -15,6 +15,7 @@ from curation.scoring import score as module
 from curation.scoring import slices
 from curation.scoring.request import ScoreRequest
 from curation.scoring.score import score
+from curation.store.catalogue import open_catalogue
 from curation.store.project import Project, create_project
 from tests.scoring.conftest import TRACES, ask_for, fill, values
 
@@ -59,6 +60,10 @@ def test_killed_and_restarted_it_ends_with_the_same_bits(
     found = values(project, run_id)
     assert {key: value for key, value in found.items() if value != expected[key]} == {}
     assert found.keys() == expected.keys()
+    catalogues = open_catalogue(project), open_catalogue(whole)
+    kept, again = (one.rows("SELECT * EXCLUDE run_id FROM tokens ORDER BY ALL") for one in catalogues)
+    assert len(kept) == 2 * len(TRACES)
+    assert kept == again
 
 
 def test_shards_that_are_there_are_not_computed_again(

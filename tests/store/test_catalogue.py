@@ -84,6 +84,24 @@ def test_a_file_of_another_shape_becomes_a_problem_and_order_of_columns_does_not
     assert [problem.split(" ")[0] for problem in catalogue.problems] == ["queries/0001.duckdb"]
 
 
+def test_a_run_of_before_there_were_tokens_opens_beside_a_newer_one(project: Project, tmp_path: Path) -> None:
+    older = {name: columns for name, columns in RUN.items() if name != "tokens"}
+    with publishing(project.root / "runs", older, "older") as connection:
+        connection.execute("INSERT INTO scores VALUES ('t1', 'nll', 1.5, NULL)")
+    alone = open_catalogue(project)
+    assert (alone.problems, alone.rows("SELECT * FROM tokens")) == ([], [])
+    assert alone.table("SELECT * FROM tokens").column_names[:2] == ["run_id", "trace_id"]
+    with publishing(project.root / "runs", RUN, "newer") as connection:
+        connection.execute("INSERT INTO tokens VALUES ('t1', 'influence/gold', [0, 3], [0.5, -1.0])")
+    with publishing(project.root / "runs", {**older, "tokens": "trace_id VARCHAR"}, "other"):
+        pass
+    both = open_catalogue(project)
+    assert [problem.split(" ")[0] for problem in both.problems] == ["runs/other.duckdb"]
+    assert both.rows("SELECT run_id, starts FROM tokens") == [("newer", [0, 3])]
+    assert both.rows("SELECT run_id, value FROM scores") == [("older", 1.5)]
+    bundle(both, tmp_path / "bundle.duckdb")
+
+
 def test_several_threads_read_at_once(project: Project) -> None:
     add_batch(project, *(f"t{n}" for n in range(200)))
     catalogue = open_catalogue(project)

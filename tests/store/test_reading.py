@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from curation.store import columns, overview, reading
-from curation.store.catalogue import open_catalogue
-from curation.store.columns import verdicts_of
+from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.decisions import decide, undo
-from curation.store.points import points, score_of_points, source_of_points
+from curation.store.frame import frame_of
+from curation.store.points import points
 from curation.store.project import Project
+from curation.store.publish import publishing
+from curation.store.schema import MAP
 from curation.traces.trace import Trace
 from tests.app.project import HOSTILE, RUN_ID, build_project, texts
 
@@ -52,6 +54,20 @@ def test_steps_cover_the_response_and_add_up_to_the_score(project: Project) -> N
     assert len(steps) == 3
 
 
+def test_tokens_cover_the_response_and_add_up_to_the_steps(project: Project) -> None:
+    catalogue = open_catalogue(project)
+    trace = texts(60)[3]
+    steps = reading.steps(catalogue, RUN_ID, trace.trace_id)
+    tokens = reading.tokens(catalogue, RUN_ID, trace.trace_id)
+    assert tokens.keys() == steps.keys()
+    for name, values in tokens.items():
+        assert "".join(trace.response[one.start : one.stop] for one in values) == trace.response
+        for step in steps[name]:
+            inside = [one.value or 0.0 for one in values if step.start <= one.start < step.stop]
+            assert sum(inside) == pytest.approx(step.value, abs=1e-5)
+    assert reading.tokens(catalogue, RUN_ID, texts(60)[2].trace_id) == {}
+
+
 def test_history_tells_who_decided_what_and_why(tmp_path: Path) -> None:
     project = build_project(tmp_path / "project", count=20)
     catalogue = open_catalogue(project)
@@ -69,7 +85,7 @@ def test_history_tells_who_decided_what_and_why(tmp_path: Path) -> None:
     assert (undone.verdict, undone.by, vetoed.by) == ("undecided", "undo", "")
 
 
-def test_counts_runs_and_facets(project: Project) -> None:
+def test_counts_and_runs(project: Project) -> None:
     catalogue = open_catalogue(project)
     counts = overview.counts(catalogue)
     assert (counts.traces, counts.rejected, counts.duplicates, counts.kept, counts.vetoed) == (60, 1, 1, 0, 0)
@@ -78,23 +94,24 @@ def test_counts_runs_and_facets(project: Project) -> None:
     assert run.timings == {"factors": 30.2, "pass": 61.8}
     assert overview.rejected(catalogue, 10) == [("sums.jsonl", 17, "The line is no JSON", HOSTILE[0])]
     assert overview.rejected_reasons(catalogue) == [("The line is no JSON", 1)]
-    assert overview.sources(catalogue)[0] == ("sums.jsonl", 60 - len(HOSTILE))
-    assert dict(overview.facets(catalogue)["level"]) == {"0": 18, "1": 18, "2": 17}
     assert overview.query_groups(catalogue) == [("correct", 5), ("gold", 5), ("incorrect", 5)]
-    assert overview.total_tokens(catalogue, RUN_ID) == sum(len(t.response.split()) for t in texts(60))
+
+
+def column_of(catalogue: Catalogue, name: str) -> columns.Column:
+    return columns.sorted_column(name, columns.score_by_trace(catalogue, RUN_ID, name))
 
 
 def test_a_column_ranks_from_the_highest_and_its_histogram_loses_nobody(project: Project) -> None:
     catalogue = open_catalogue(project)
-    column = columns.score_column(catalogue, RUN_ID, "influence/gold")
+    column = column_of(catalogue, "influence/gold")
     by_hand = sorted(v for (v,) in catalogue.rows("SELECT value FROM scores WHERE name = 'influence/gold'"))
     assert column.values.tolist() == by_hand
     assert [column.rank(value) for value in (by_hand[-1], by_hand[0])] == [1, 60]
     counts, edges = column.histogram(20)
     assert (counts.sum(), len(edges)) == (60, 21)
     assert column.span(0.0, None) == sum(value >= 0 for value in by_hand)
-    assert columns.score_column(catalogue, RUN_ID, "rsr").count == 59
-    assert columns.score_column(catalogue, RUN_ID, "none").histogram(5)[0].sum() == 0
+    assert column_of(catalogue, "rsr").count == 59
+    assert column_of(catalogue, "none").histogram(5)[0].sum() == 0
     assert columns.score_names(catalogue, RUN_ID)[:4] == [
         "influence/gold",
         "influence/correct",
@@ -108,16 +125,29 @@ def test_equal_values_share_a_rank() -> None:
     assert [column.rank(value) for value in (3.0, 2.0, 1.0)] == [1, 2, 4]
 
 
-def test_points_and_their_colours_are_aligned(project: Project) -> None:
+def test_points_and_scores_are_aligned_with_the_frame(project: Project) -> None:
     catalogue = open_catalogue(project)
-    places = points(catalogue, RUN_ID)
+    places, frame = points(catalogue, RUN_ID), frame_of(catalogue)
     assert places is not None
-    known = dict(catalogue.rows("SELECT trace_id, value FROM scores WHERE name = 'rsr'"))
-    values = score_of_points(catalogue, RUN_ID, "rsr")
-    for trace_id, value in zip(places.trace_ids, values, strict=True):
-        assert value == known[trace_id] if trace_id in known else np.isnan(value)
-    assert len(source_of_points(catalogue, RUN_ID)) == len(places.x) == 60
-    assert set(verdicts_of(catalogue, places.trace_ids)) == {"undecided"}
+    for name, values in (("x", places.x), ("y", places.y), ("cluster", places.clusters)):
+        known = dict(catalogue.rows(f"SELECT trace_id, {name} FROM map"))
+        assert values.tolist() == [known[trace_id] for trace_id in frame.names]
+    assert places.on_map.all()
     assert points(catalogue, "no-such-run") is None
-    by_trace = columns.score_by_trace(catalogue, RUN_ID, "rsr")
-    assert np.array_equal(by_trace, values, equal_nan=True)
+    known = dict(catalogue.rows("SELECT trace_id, value FROM scores WHERE name = 'rsr'"))
+    expected = np.array([known.get(trace_id, np.nan) for trace_id in frame.names], dtype=float)
+    assert np.array_equal(columns.score_by_trace(catalogue, RUN_ID, "rsr"), expected, equal_nan=True)
+    assert np.isnan(expected).sum() == 1
+
+
+def test_a_place_on_a_newer_map_counts(tmp_path: Path) -> None:
+    project = build_project(tmp_path / "project")
+    second = sorted(trace.trace_id for trace in texts(60))[1]
+    with publishing(project.root / "maps", MAP) as connection:
+        connection.execute("INSERT INTO map VALUES (?, ?, 7.5, -2, 3)", [RUN_ID, second])
+    before, after = (
+        points(open_catalogue(one), RUN_ID) for one in (build_project(tmp_path / "other"), project)
+    )
+    assert before is not None
+    assert after is not None
+    assert (after.x[0], after.x[1], after.y[1], after.clusters[1]) == (before.x[0], 7.5, -2, 3)

@@ -14,6 +14,24 @@ function stepNumber(step, data, veto) {
   return button;
 }
 
+// Tokens stand side by side; a search may find what lies across several. What cannot be seen has a sign from the style.
+function appendTokens(parent, step, data) {
+  const marks = marksIn(step.text, data.highlights);
+  let start = 0;
+  for (const token of step.tokens) {
+    const stop = start + token.text.length;
+    const span = parent.appendChild(element("span", "token"));
+    if (!token.text) span.classList.add("end");
+    else if (/^\s*\n\s*$/.test(token.text)) span.classList.add("break");
+    if (token.title) {
+      span.title = token.title;
+      span.style.background = tint(token.share, data.signed)(60);
+    }
+    appendPiece(span, step.text, start, stop, marks);
+    start = stop;
+  }
+}
+
 function stepRow(step, data, veto) {
   const row = element("div", step.vetoed ? "step vetoed" : "step");
   if (data.numbered) row.append(stepNumber(step, data, veto));
@@ -23,11 +41,13 @@ function stepRow(step, data, veto) {
     if (step.share !== null) {
       if (data.signed) row.classList.add(step.share < 0 ? "harmful" : "helpful");
       const color = tint(step.share, data.signed);
-      row.style.background = color(30);
+      if (!step.tokens.length) row.style.background = color(30);
       row.style.borderLeftColor = color(100);
     }
   }
-  appendText(row.appendChild(element("div", "text")), step.text, data.highlights);
+  const text = row.appendChild(element("div", "text"));
+  if (step.tokens.length) appendTokens(text, step, data);
+  else appendText(text, step.text, data.highlights);
   return row;
 }
 

@@ -29,12 +29,29 @@ function firstOf(text, strings, from) {
   return best;
 }
 
-function appendText(parent, text, highlights) {
-  let start = 0;
-  for (let [found, length] = firstOf(text, highlights, 0); found >= 0; [found, length] = firstOf(text, highlights, start)) {
-    appendVisible(parent, text.slice(start, found));
-    appendVisible(parent.appendChild(element("mark")), text.slice(found, found + length));
-    start = found + length;
+// Where strings are found in a text, in order and apart: [start, stop] of each.
+function marksIn(text, strings) {
+  const marks = [];
+  let next = 0;
+  for (let [found, length] = firstOf(text, strings, 0); found >= 0; [found, length] = firstOf(text, strings, next)) {
+    next = found + length;
+    marks.push([found, next]);
   }
-  appendVisible(parent, text.slice(start));
+  return marks;
+}
+
+// The piece of a text from start to stop; what lies inside one of the marks is marked.
+function appendPiece(parent, text, start, stop, marks) {
+  for (const [from, to] of marks) {
+    if (to <= start || from >= stop) continue;
+    const [first, last] = [Math.max(from, start), Math.min(to, stop)];
+    appendVisible(parent, text.slice(start, first));
+    appendVisible(parent.appendChild(element("mark")), text.slice(first, last));
+    start = last;
+  }
+  appendVisible(parent, text.slice(start, stop));
+}
+
+function appendText(parent, text, highlights) {
+  appendPiece(parent, text, 0, text.length, marksIn(text, highlights));
 }

@@ -1,0 +1,58 @@
+"""What colours a response in the reader: which score, by step or by token, and what the colours say."""
+
+import streamlit as st
+
+from curation.store import reading
+from curation.store.reading import Reading, StepValue
+from curation.ui.markup import escape
+from curation.ui.session import Session
+
+
+def score_of(steps: dict[str, list[StepValue]]) -> str:
+    """The score that the reviewer chose to colour the steps; "" if none was split over steps."""
+    if not steps:
+        return ""
+    order = [f"influence/{group}" for group in ("gold", "correct", "incorrect")]
+    names = sorted(steps, key=lambda name: (order.index(name) if name in order else 9, name))
+    if st.session_state.get("reader_colour") not in names:
+        st.session_state["reader_colour"] = names[0]
+    chosen = st.segmented_control(
+        "Colour steps by",
+        names,
+        required=True,
+        key="reader_colour",
+        persist_state="session",
+        format_func=_step_label,
+        help="What learning a step does to the completions of a group; nll says how surprising the step is.",
+    )
+    return chosen or names[0]
+
+
+def _step_label(name: str) -> str:
+    return escape(name.removeprefix("influence/"))
+
+
+def tokens(session: Session, trace: Reading, name: str) -> list[StepValue]:
+    """The tokens to paint: none if the run did not keep them, or nobody asks for them."""
+    kept = reading.tokens(session.catalogue, session.run_id or "", trace.trace_id) if name else {}
+    if name not in kept:
+        return []
+    asked = st.toggle(
+        "Tokens",
+        key="reader_tokens",
+        persist_state="session",
+        help="Paint each token by its own value, as against the largest of the trace; point at one to read it.",
+    )
+    return kept[name] if asked else []
+
+
+def legend(name: str, by_token: bool, rounded: bool) -> str:
+    """What the colours of a score say, and what its parts add up to; steps in bfloat16 are `rounded`."""
+    if name.startswith("influence/"):
+        group = escape(name.partition("/")[2])
+        return (
+            f":blue[Blue, +] raises, :orange[orange, −] lowers the log-likelihood of the {group} completions. "
+            f"{'The tokens add up to the step in which they start; ∎ is the end of the response. ' if by_token else ''}"
+            f"The steps add up to the trace{', within the rounding of bfloat16' if rounded else ''}."
+        )
+    return "Darker is more surprising: negative log-likelihood in nats. The steps add up to the trace."

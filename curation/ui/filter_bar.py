@@ -1,0 +1,119 @@
+"""Browse's first line: order, search, saved views."""
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.store.saved_views import delete_view, list_views, load_view, save_view
+from curation.store.search import Search
+from curation.ui.decide import tell
+from curation.ui.markup import escape
+from curation.ui.session import Session
+from curation.ui.view import change, current_view, held_view, pattern_problem, show_in_browse
+
+HOWS = {"written": "As written", "any case": "Any case", "pattern": "Pattern"}
+ORDERS = {True: "Highest first", False: "Lowest first"}
+
+
+def filter_bar(session: Session) -> None:
+    """Order, search and saved views, in one line."""
+    view, state = held_view(), st.session_state
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if session.score_names:
+            state["browse_score"] = current_view(session).score
+            st.selectbox("Rank by", session.score_names, key="browse_score", on_change=_ranked)
+            state["browse_order"] = view.descending
+            st.selectbox(
+                "Order",
+                list(ORDERS),
+                format_func=ORDERS.__getitem__,
+                key="browse_order",
+                on_change=_ranked,
+                width=150,
+            )
+        state["browse_search"] = view.search.text if view.search else ""
+        st.text_input(
+            "Search", key="browse_search", placeholder="Text of problem or response", on_change=_searched
+        )
+        if view.search:
+            state["browse_how"] = view.search.how
+        st.selectbox(
+            "Find",
+            list(HOWS),
+            format_func=HOWS.__getitem__,
+            key="browse_how",
+            persist_state="session",
+            on_change=_searched,
+            width=130,
+            help="The text as it is written; in small or capital letters alike; or a regular expression (RE2).",
+        )
+        with st.popover("Views", icon=":material/bookmark:"):
+            _views(session)
+    if view.search and view.search.how == "pattern" and (problem := pattern_problem(view.search.text)):
+        st.warning(escape(problem))
+
+
+def _ranked() -> None:
+    change(score=st.session_state["browse_score"], descending=st.session_state["browse_order"])
+
+
+def _searched() -> None:
+    text = st.session_state["browse_search"]
+    change(search=Search(text, st.session_state["browse_how"] or "written") if text else None)
+
+
+def _views(session: Session) -> None:
+    """Filters and order under a name."""
+    saved = list_views(session.project)
+    for name in saved:
+        with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+            st.button(
+                escape(name),
+                key=f"view_{name}",
+                type="tertiary",
+                width="stretch",
+                on_click=_open,
+                args=(session, name),
+            )
+            st.button(
+                "",
+                key=f"forget_{name}",
+                icon=":material/delete:",
+                type="tertiary",
+                help="Forget this view; no trace changes.",
+                on_click=delete_view,
+                args=(session.project, name),
+            )
+    if not saved:
+        st.caption("No saved view yet.")
+    st.text_input("Save this view as", key="view_name", placeholder="undecided-low")
+    st.button("Save", key="save_view", on_click=_save, args=(session,))
+    st.caption("Filters and order are saved; traces chosen by a lasso are not.")
+
+
+def open_view(session: Session, name: str) -> bool:
+    """Show a saved view; say why if it cannot be read."""
+    try:
+        show_in_browse(load_view(session.project, name))
+    except CurationError as error:
+        tell(str(error))
+        return False
+    st.query_params["view"] = st.session_state["linked_view"] = name
+    return True
+
+
+def _open(session: Session, name: str) -> None:
+    open_view(session, name)
+
+
+def _save(session: Session) -> None:
+    name = st.session_state["view_name"].strip()
+    if not name:
+        tell("Write a name for the view first.")
+        return
+    try:
+        save_view(session.project, name, held_view())
+    except CurationError as error:
+        tell(str(error))
+        return
+    st.query_params["view"] = st.session_state["linked_view"] = name
+    tell(f"Saved the view {name}; its link can be shared.")

@@ -1,0 +1,152 @@
+"""Browse's filters: the distribution to brush, limits of any score, and facets with their counts."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+
+from curation.store.columns import Column
+from curation.store.frame import Bools
+from curation.store.verdicts import KEEP, UNDECIDED, VETO
+from curation.store.view import Facts, View, conditions, inside
+from curation.ui import charts
+from curation.ui.cached import by_trace, column_of, current_selection, facet_keys_of, facet_of
+from curation.ui.listing import facts_of
+from curation.ui.session import Session
+from curation.ui.view import SELECTIONS, VERDICTS, change, facet_label, set_facet, set_range
+
+Held = Mapping[str, Bools]
+# Of a facet so many kinds are offered, the most frequent ones.
+MOST = 20
+
+
+def filters(session: Session, view: View) -> None:
+    """Everything that narrows the list; counts are of the traces that the other filters leave."""
+    facts = facts_of(session, view)
+    held = conditions(view, facts)
+    left, right = st.columns([5, 7], gap="large")
+    with left:
+        if view.score:
+            _brush(session, view, facts, held)
+            _ranges(session, view)
+    with right:
+        _verdicts(view, facts, held)
+        if current_selection(session):
+            _selection(session, view, facts, held)
+        for key in facet_keys_of(session):
+            _facet(session, view, facts, held, key)
+
+
+def _brush(session: Session, view: View, facts: Facts, held: Held) -> None:
+    """The ranking score of what the other filters leave; a stroke across it limits the score."""
+    score = view.score or ""
+    values = by_trace(session, score)
+    others = inside(held, facts.frame, without=f"range:{score}")
+    figure = charts.brushed_histogram(
+        values, others, held.get(f"range:{score}", np.ones(len(values), bool)), column_of(session, score)
+    )
+    st.plotly_chart(
+        figure,
+        key="brush",
+        config={**charts.CONFIG, "displayModeBar": False},
+        on_select=lambda: _brushed(column_of(session, score)),
+        selection_mode="box",
+    )
+    st.caption("Draw across the bars to limit the score; a double click lets go of it.")
+
+
+def _brushed(column: Column) -> None:
+    boxes = (st.session_state["brush"].get("selection") or {}).get("box") or []
+    if not boxes:
+        set_range(column.name, None, None)
+        return
+    low, high = sorted(boxes[-1]["x"])
+    # The end bars hold all that lies beyond the picture.
+    _, edges = column.histogram(charts.BINS)
+    set_range(column.name, None if low < edges[1] else float(low), None if high > edges[-2] else float(high))
+
+
+def _ranges(session: Session, view: View) -> None:
+    """Limits of the ranking score, and of any others."""
+    limited = {one.score: one for one in view.ranges}
+    for name in dict.fromkeys([view.score or "", *limited, *st.session_state.get("more_ranges", [])]):
+        one = limited.get(name)
+        low, high = st.columns(2)
+        for place, end, value in (
+            (low, "at least", one.low if one else None),
+            (high, "at most", one.high if one else None),
+        ):
+            key = f"limit_{end}_{name}"
+            st.session_state[key] = value
+            place.number_input(f"{name} {end}", key=key, format="%.4g", on_change=_limited, args=(name,))
+    others = [name for name in session.score_names if name not in limited and name != view.score]
+    if others:
+        st.selectbox("Limit another score", others, index=None, key="more_range", on_change=_limit_another)
+
+
+def _limited(name: str) -> None:
+    low, high = (st.session_state[f"limit_{end}_{name}"] for end in ("at least", "at most"))
+    set_range(name, low, high)
+
+
+def _limit_another() -> None:
+    more = st.session_state.setdefault("more_ranges", [])
+    if (name := st.session_state["more_range"]) and name not in more:
+        st.session_state["more_ranges"] = [*more, name]
+    st.session_state["more_range"] = None
+
+
+def _verdicts(view: View, facts: Facts, held: Held) -> None:
+    others = inside(held, facts.frame, without="verdict")
+    codes = facts.verdicts if facts.verdicts is not None else np.zeros(len(others), np.int8)
+    counts = {
+        name: int(np.count_nonzero(others & (codes == code)))
+        for name, code in (("none", UNDECIDED), ("keep", KEEP), ("veto", VETO))
+    }
+    counts[""] = sum(counts.values())
+    st.session_state["browse_verdict"] = view.verdict
+    st.segmented_control(
+        "Verdict",
+        list(VERDICTS),
+        format_func=lambda name: f"{VERDICTS[name]} {counts[name]:,}",
+        key="browse_verdict",
+        on_change=lambda: change(verdict=st.session_state["browse_verdict"] or ""),
+    )
+
+
+def _selection(session: Session, view: View, facts: Facts, held: Held) -> None:
+    others = inside(held, facts.frame, without="selection")
+    selection = current_selection(session)
+    chosen = int(np.count_nonzero(others & selection.selected)) if selection else 0
+    every = int(np.count_nonzero(others))
+    counts = {"": every, "in": chosen, "out": every - chosen}
+    st.session_state["browse_selection"] = view.selection
+    st.segmented_control(
+        f"Selection {session.selection_name}",
+        list(SELECTIONS),
+        format_func=lambda name: f"{SELECTIONS[name]} {counts[name]:,}",
+        key="browse_selection",
+        on_change=lambda: change(selection=st.session_state["browse_selection"] or ""),
+    )
+
+
+def _facet(session: Session, view: View, facts: Facts, held: Held, key: str) -> None:
+    """The kinds of one facet, several at a time."""
+    facet = facet_of(session, key)
+    if len(facet.values) < 2:
+        return
+    shown = facet.values[:MOST]
+    counts = dict(
+        zip(facet.values, facet.counts(inside(held, facts.frame, without=f"facet:{key}")), strict=True)
+    )
+    chosen = dict(view.facets).get(key, ())
+    widget = f"facet_{key}"
+    st.session_state[widget] = [value for value in shown if value in chosen]
+    st.pills(
+        facet_label(key),
+        shown,
+        selection_mode="multi",
+        format_func=lambda value: f"{value[:40]} {counts[value]:,}",
+        key=widget,
+        on_change=lambda: set_facet(key, tuple(st.session_state[widget])),
+    )
