@@ -138,15 +138,16 @@ def _make_run(project: Project) -> None:
             salt = f"{literal(name)} || s"
             connection.execute(
                 f"""INSERT INTO steps SELECT trace_id, s, 300 * s, 300 * (s + 1), {literal(name)}, {_normal(salt)}
-                    FROM ids, range({STEPS}) t(s)"""
+                    FROM ids, range({STEPS}) t(s) ORDER BY trace_id, s"""
             )
         connection.execute(
-            f"INSERT INTO query_scores SELECT trace_id, 'q' || s, {_normal('s')} FROM ids, range({SIZES['query']}) t(s)"
+            f"""INSERT INTO query_scores SELECT trace_id, 'q' || s, {_normal("s")} FROM ids, range({SIZES["query"]}) t(s)
+                ORDER BY trace_id"""
         )
         coordinates = ", ".join(
             f"(hash(trace_id || {i}) % 2001)::FLOAT / 1000 - 1" for i in range(SIZES["dimension"])
         )
-        connection.execute(f"INSERT INTO vectors SELECT trace_id, [{coordinates}] FROM ids")
+        connection.execute(f"INSERT INTO vectors SELECT trace_id, [{coordinates}] FROM ids ORDER BY trace_id")
         connection.execute(
             """INSERT INTO run SELECT 'a-run', 'made-up/model', '', '', 'float32', 'cpu', '{"steps": "all"}', '', now(), now(),
                '{}', (SELECT sum(value) FROM scores WHERE name = 'tokens'), '{}', '{}'"""

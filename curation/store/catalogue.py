@@ -1,5 +1,6 @@
 """One read-only connection over everything published, under plain views."""
 
+import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,7 @@ class Catalogue:
     problems: list[str] = field(default_factory=list)
     batch_aliases: tuple[str, ...] = ()
     _stamp: tuple[int, int] = (-1, -1)
+    _spill: tempfile.TemporaryDirectory[str] | None = None
     found: dict[str, Any] = field(default_factory=dict)
     finding: threading.RLock = field(default_factory=threading.RLock)
 
@@ -111,9 +113,11 @@ class Catalogue:
     def close(self) -> None:
         """Let go of every file."""
         self.connection.close()
+        if self._spill:
+            self._spill.cleanup()
 
 
-def open_catalogue(project: Project, *, files: Collection[str] | None = None) -> Catalogue:
+def open_catalogue(project: Project, *, files: Collection[str] | None = None, memory: str = "") -> Catalogue:
     """Attach every published file of a project read-only and put plain views over them.
 
     A file that is damaged is left out and named in `problems`; the rest works.
@@ -121,10 +125,12 @@ def open_catalogue(project: Project, *, files: Collection[str] | None = None) ->
     Args:
         project: The project.
         files: Only these of `project.files`, to see the project as it was before others came; all if None.
+        memory: What DuckDB may take, as "768MB"; most of the machine's if it is not said.
     """
-    connection = database.connect()
+    spill = tempfile.TemporaryDirectory(prefix="curation-") if memory else None
+    connection = database.connect(memory=memory, spill=spill.name if spill else "")
     wanted = tuple(name for name in project.files if files is None or name in files)
-    catalogue = Catalogue(project, connection, wanted)
+    catalogue = Catalogue(project, connection, wanted, _spill=spill)
     for statement in create_statements(DECISIONS):
         connection.execute(statement)
     batches = _attach(catalogue, project.batches, "batch", BATCH)

@@ -14,8 +14,16 @@ Connection = duckdb.DuckDBPyConnection
 Parameters = Sequence[Any] | None
 
 
-def connect(path: Path | None = None, *, read_only: bool = False) -> Connection:
+def connect(
+    path: Path | None = None, *, read_only: bool = False, memory: str = "", spill: str = ""
+) -> Connection:
     """Open a DuckDB file, or a database in memory; never loads or downloads an extension.
+
+    Args:
+        path: The file.
+        read_only: Open it so.
+        memory: What DuckDB may take, as "768MB"; what it takes by itself is most of the machine's.
+        spill: Folder for what does not fit into that; beside the file, or in the working folder, if it is not named.
 
     Raises:
         ProjectError: The file is damaged or is no DuckDB file.
@@ -26,6 +34,10 @@ def connect(path: Path | None = None, *, read_only: bool = False) -> Connection:
     }
     if threads := os.environ.get("CURATION_DUCKDB_THREADS"):
         config["threads"] = threads
+    if memory:
+        config["memory_limit"] = memory
+    if spill:
+        config["temp_directory"] = spill
     try:
         return duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=config)
     except duckdb.IOException as error:

@@ -15,6 +15,8 @@ from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project, open_project
 from curation.ui.navigation import require_routing
 
+# Of DuckDB, which otherwise keeps what it has read until most of the machine's memory is full.
+MEMORY = "768MB"
 _refreshing = threading.Lock()
 
 
@@ -102,7 +104,7 @@ def default_reviewer() -> str:
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the project")
 def _catalogue(root: str, files: tuple[str, ...], _project: Project) -> Catalogue:
-    return open_catalogue(_project)
+    return open_catalogue(_project, memory=MEMORY)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
