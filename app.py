@@ -3,6 +3,7 @@
 import streamlit as st
 
 from curation.ui.guard import guarded
+from curation.ui.links import follow_link
 from curation.ui.navigation import follow, pages
 from curation.ui.session import current_session
 from curation.ui.sidebar import sidebar
@@ -15,5 +16,5 @@ follow()
 st.set_page_config(page_title=f"{page.title} · curation", page_icon=str(ICON), layout="wide")
 style()
 with guarded():
-    sidebar(current_session(), listed)
+    sidebar(follow_link(current_session()), listed)
     page.run()

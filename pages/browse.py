@@ -5,6 +5,7 @@ import streamlit as st
 from curation.store.browse import lines
 from curation.store.search import found_in
 from curation.store.view import View
+from curation.ui.address import asked, show
 from curation.ui.cached import column_of
 from curation.ui.filter_bar import filter_bar, open_view
 from curation.ui.filters import filters
@@ -12,27 +13,19 @@ from curation.ui.format import plural
 from curation.ui.listing import listing_of
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
-from curation.ui.view import clear_filters, current_view, filter_words
+from curation.ui.view import clear_filters, current_view, filter_words, name_of_view
 from curation.ui.walk import PAGE_SIZE, ViewWalk, open_trace, turn_to
 from curation.ui.widgets import trace_list
 
 
 def follow_link(session: Session) -> None:
-    """Show the view and open the trace that the address names, unless others were opened since."""
-    view = st.query_params.get("view", "")
-    if view and view != st.session_state.get("linked_view") and not open_view(session, view):
-        st.session_state["linked_view"] = view
-    linked = st.query_params.get("trace", "")
-    if linked and linked != st.session_state.get("linked"):
-        open_trace(linked)
-        turn_to(session, linked)
-
-
-def show_link(trace_id: str) -> None:
-    """Let the address name the trace, so that it can be shared and survives a reload."""
-    st.session_state["linked"] = trace_id
-    if st.query_params.get("trace") != trace_id:
-        st.query_params["trace"] = trace_id
+    """Show the view and open the trace that the address asks for."""
+    view, trace_id = asked("view"), asked("trace")
+    if view:
+        open_view(session, view)
+    if trace_id:
+        open_trace(trace_id)
+        turn_to(session, trace_id)
 
 
 def traces(session: Session, view: View) -> None:
@@ -52,7 +45,6 @@ def traces(session: Session, view: View) -> None:
     found = lines(session.catalogue, listing.page(PAGE_SIZE, offset))
     if not st.session_state.get("trace"):
         open_trace(found[0].trace_id)
-    show_link(st.session_state["trace"])
     texts = [f"{one.prompt}\n{one.response}" for one in found]
     with st.container(key="traces"):
         trace_list(
@@ -84,7 +76,7 @@ left, right = st.columns([5, 7], gap="medium")
 with left:
     traces(session, view)
 trace_id = st.session_state.get("trace", "")
+show(trace=trace_id, view=name_of_view())
 with right, st.container(key="reader"):
     if trace_id:
-        show_link(trace_id)
         reader(session, view, trace_id, ViewWalk())

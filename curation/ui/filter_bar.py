@@ -8,7 +8,7 @@ from curation.store.search import Search
 from curation.ui.decide import tell
 from curation.ui.markup import escape
 from curation.ui.session import Session
-from curation.ui.view import change, current_view, held_view, pattern_problem, show_in_browse
+from curation.ui.view import change, current_view, held_view, name_view, pattern_problem, show_in_browse
 
 HOWS = {"written": "As written", "any case": "Any case", "pattern": "Pattern"}
 ORDERS = {True: "Highest first", False: "Lowest first"}
@@ -71,7 +71,7 @@ def _views(session: Session) -> None:
                 key=f"view_{name}",
                 type="tertiary",
                 width="stretch",
-                on_click=_open,
+                on_click=open_view,
                 args=(session, name),
             )
             st.button(
@@ -90,19 +90,12 @@ def _views(session: Session) -> None:
     st.caption("Filters and order are saved; traces chosen by a lasso are not.")
 
 
-def open_view(session: Session, name: str) -> bool:
+def open_view(session: Session, name: str) -> None:
     """Show a saved view; say why if it cannot be read."""
     try:
-        show_in_browse(load_view(session.project, name))
+        show_in_browse(load_view(session.project, name), name)
     except CurationError as error:
         tell(str(error))
-        return False
-    st.query_params["view"] = st.session_state["linked_view"] = name
-    return True
-
-
-def _open(session: Session, name: str) -> None:
-    open_view(session, name)
 
 
 def _save(session: Session) -> None:
@@ -115,5 +108,6 @@ def _save(session: Session) -> None:
     except CurationError as error:
         tell(str(error))
         return
-    st.query_params["view"] = st.session_state["linked_view"] = name
+    if held_view().among is None:
+        name_view(name)
     tell(f"Saved the view {name}; its link can be shared.")

@@ -3,6 +3,8 @@
 import streamlit as st
 from streamlit.navigation.page import Page as StreamlitPage
 
+from curation.ui.address import kept
+
 ICONS = {
     "Overview": ":material/dashboard:",
     "Browse": ":material/list:",
@@ -53,4 +55,4 @@ def go_to(page: str) -> None:
 def follow() -> None:
     """Open the page that a callback asked for."""
     if target := st.session_state.pop("go_to", ""):
-        st.switch_page(target)
+        st.switch_page(target, query_params=kept())

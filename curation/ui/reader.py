@@ -33,6 +33,7 @@ def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     trace = reading.read(session.catalogue, trace_id, st.session_state.get("reader_part", 1) - 1)
     if trace is None:
         st.info(f"No trace here has the id {escape(trace_id[:40])}; choose one in the list.")
+        show_told()
         return
     found = reading.standings(session.catalogue, session.run_id, trace_id) if session.run_id else {}
     _headline(session, view, trace, found)

@@ -10,6 +10,7 @@ from curation.selection.saved import list_selections
 from curation.selection.select import Selection
 from curation.store.columns import Floats
 from curation.store.overview import Run
+from curation.ui.address import kept
 from curation.ui.cached import current_selection, tokens_by_trace
 from curation.ui.format import listed, moment, percent, plural, whole
 from curation.ui.markup import escape
@@ -24,7 +25,7 @@ def sidebar(session: Session, pages: Sequence[StreamlitPage]) -> None:
         st.caption(_size(session))
         with st.container(gap="xxsmall"):
             for page in pages:
-                st.page_link(page, icon=ICONS[page.title])
+                st.page_link(page, icon=ICONS[page.title], query_params=kept())
         st.divider()
         _pickers(session)
         _selection_line(session)

@@ -31,11 +31,22 @@ def change(**fields: Any) -> None:
     show_in_browse(replace(held_view(), **fields))
 
 
-def show_in_browse(view: View) -> None:
-    """Make this the view of the tab; for callbacks of any page."""
+def show_in_browse(view: View, name: str = "") -> None:
+    """Make this the view of the tab; `name`: under which it is saved; for callbacks of any page."""
     st.session_state["view"] = view
+    name_view(name)
     st.session_state["browse_page"] = 1
     st.session_state["trace"] = ""
+
+
+def name_view(name: str) -> None:
+    """Let the view that is shown have the name under which it is saved; "" for none, as after any change."""
+    st.session_state["view_of_name"] = name
+
+
+def name_of_view() -> str:
+    """The name under which the view that is shown is saved; "" if it is not."""
+    return str(st.session_state.get("view_of_name", ""))
 
 
 def clear_filters() -> None:
