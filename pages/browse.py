@@ -6,7 +6,7 @@ from curation.store.browse import lines
 from curation.store.search import found_in
 from curation.store.view import View
 from curation.ui.address import asked, show
-from curation.ui.cached import column_of
+from curation.ui.cached import by_trace, column_of
 from curation.ui.filter_bar import filter_bar, open_view
 from curation.ui.filters import filters
 from curation.ui.format import plural
@@ -42,14 +42,15 @@ def traces(session: Session, view: View) -> None:
     pages = -(-listing.count // PAGE_SIZE)
     st.session_state["browse_page"] = min(max(1, st.session_state.get("browse_page", 1)), pages)
     offset = (st.session_state["browse_page"] - 1) * PAGE_SIZE
-    found = lines(session.catalogue, listing.page(PAGE_SIZE, offset))
+    further = {name: by_trace(session, name) for name in view.columns}
+    found = lines(session.catalogue, listing.page(PAGE_SIZE, offset), further)
     if not st.session_state.get("trace"):
         open_trace(found[0].trace_id)
     texts = [f"{one.prompt}\n{one.response}" for one in found]
     with st.container(key="traces"):
         trace_list(
             found,
-            [column_of(session, view.score)] if view.score else [],
+            [column_of(session, name) for name in (view.score, *view.columns) if name],
             key="browse_list",
             on_choose=open_trace,
             first_rank=offset + 1,

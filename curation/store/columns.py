@@ -45,6 +45,11 @@ class Column:
         return self.name.startswith(("influence/", "influence-mean/", "influence-cosine/"))
 
     @property
+    def counts(self) -> bool:
+        """Whether the values are numbers of things, which say more than a bar."""
+        return self.name in ("tokens", "steps")
+
+    @property
     def scale(self) -> float:
         """The 95th percentile of the absolute values: where a colour or a bar is full."""
         if not self.count:

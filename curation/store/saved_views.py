@@ -69,6 +69,8 @@ def _fields(view: View) -> dict[str, Any]:
     limits = [{"score": one.score, "low": one.low, "high": one.high} for one in view.ranges]
     fields["ranges"] = [{key: value for key, value in one.items() if value is not None} for one in limits]
     fields["facets"] = [{"key": key, "values": list(values)} for key, values in view.facets]
+    if view.columns:
+        fields["columns"] = list(view.columns)
     return fields
 
 
@@ -84,6 +86,9 @@ def _view(fields: dict[str, Any]) -> View:
     ):
         if value not in allowed:
             raise ValueError(f"{name} cannot be {value!r}")
+    columns = fields.get("columns", [])
+    if not isinstance(columns, list):
+        raise ValueError(f"columns cannot be {columns!r}")
     return View(
         score=str(fields["score"]) if "score" in fields else None,
         descending=bool(fields.get("descending", True)),
@@ -98,6 +103,7 @@ def _view(fields: dict[str, Any]) -> View:
         ),
         selection=selection,
         search=Search(str(found["text"]), how) if found else None,
+        columns=tuple(str(name) for name in columns),
     )
 
 

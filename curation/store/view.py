@@ -61,6 +61,7 @@ class View:
         selection: Only those "in" the current selection, or "out" of it; "" for all.
         search: Only traces in which this is found.
         among: Only traces of this set.
+        columns: Further scores that the list shows.
     """
 
     score: str | None = None
@@ -71,6 +72,7 @@ class View:
     selection: Literal["", "in", "out"] = ""
     search: Search | None = None
     among: TraceSet | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

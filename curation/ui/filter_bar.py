@@ -8,7 +8,16 @@ from curation.store.search import Search
 from curation.ui.decide import tell
 from curation.ui.markup import escape
 from curation.ui.session import Session
-from curation.ui.view import change, current_view, held_view, name_view, pattern_problem, show_in_browse
+from curation.ui.view import (
+    MOST_COLUMNS,
+    change,
+    current_view,
+    held_view,
+    name_view,
+    pattern_problem,
+    set_columns,
+    show_in_browse,
+)
 
 HOWS = {"written": "As written", "any case": "Any case", "pattern": "Pattern"}
 ORDERS = {True: "Highest first", False: "Lowest first"}
@@ -46,6 +55,9 @@ def filter_bar(session: Session) -> None:
             width=130,
             help="The text as it is written; in small or capital letters alike; or a regular expression (RE2).",
         )
+        if len(session.score_names) > 1:
+            with st.popover("Columns", icon=":material/view_column:"):
+                _columns(session)
         with st.popover("Views", icon=":material/bookmark:"):
             _views(session)
     if view.search and view.search.how == "pattern" and (problem := pattern_problem(view.search.text)):
@@ -59,6 +71,20 @@ def _ranked() -> None:
 def _searched() -> None:
     text = st.session_state["browse_search"]
     change(search=Search(text, st.session_state["browse_how"] or "written") if text else None)
+
+
+def _columns(session: Session) -> None:
+    """Further scores of the list."""
+    view = current_view(session)
+    st.session_state["browse_columns"] = list(view.columns)
+    st.multiselect(
+        "Further scores in the list",
+        [name for name in session.score_names if name != view.score],
+        key="browse_columns",
+        max_selections=MOST_COLUMNS,
+        placeholder=f"At most {MOST_COLUMNS}",
+        on_change=lambda: set_columns(st.session_state["browse_columns"]),
+    )
 
 
 def _views(session: Session) -> None:
@@ -87,7 +113,7 @@ def _views(session: Session) -> None:
         st.caption("No saved view yet.")
     st.text_input("Save this view as", key="view_name", placeholder="undecided-low")
     st.button("Save", key="save_view", on_click=_save, args=(session,))
-    st.caption("Filters and order are saved; traces chosen by a lasso are not.")
+    st.caption("Filters, order and columns are saved; traces chosen by a lasso are not.")
 
 
 def open_view(session: Session, name: str) -> None:

@@ -1,5 +1,6 @@
 """What Browse shows: the view of a browser tab, and how widgets and other pages change it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,8 @@ from curation.ui.session import Session
 
 VERDICTS = {"": "All", "none": "Undecided", "keep": "Kept by hand", "veto": "Vetoed"}
 SELECTIONS = {"": "All", "in": "In the selection", "out": "Left out by it"}
+# Further scores in the list beside the one that ranks it; more would leave no room for words.
+MOST_COLUMNS = 3
 
 
 def held_view() -> View:
@@ -52,7 +55,7 @@ def name_of_view() -> str:
 def clear_filters() -> None:
     """Show all traces again, in the same order."""
     view = held_view()
-    show_in_browse(View(view.score, view.descending))
+    show_in_browse(View(view.score, view.descending, columns=view.columns))
 
 
 def current_view(session: Session) -> View:
@@ -62,14 +65,16 @@ def current_view(session: Session) -> View:
     if search and (not search.text or (search.how == "pattern" and pattern_problem(search.text))):
         search = None
     keys = set(facet_keys_of(session)) if view.facets else set()
+    score = view.score if view.score in names else (names[0] if names else None)
     return replace(
         view,
-        score=view.score if view.score in names else (names[0] if names else None),
+        score=score,
         descending=bool(names) and view.descending,
         ranges=tuple(one for one in view.ranges if one.score in names),
         facets=tuple((key, values) for key, values in view.facets if key in keys),
         selection=view.selection if view.selection and current_selection(session) else "",
         search=search,
+        columns=tuple(name for name in view.columns if name in names and name != score)[:MOST_COLUMNS],
     )
 
 
@@ -86,10 +91,16 @@ def set_facet(key: str, values: tuple[str, ...]) -> None:
     change(facets=(*others, *([(key, values)] if values else [])))
 
 
+def set_columns(names: Sequence[str]) -> None:
+    """Show further scores in the list, which stays at its place."""
+    st.session_state["view"] = replace(held_view(), columns=tuple(names))
+    name_view("")
+
+
 def among(trace_ids: Ids | list[str]) -> View:
     """A view of these traces alone, in the order that Browse has."""
     view = held_view()
-    return View(view.score, view.descending, among=trace_set(trace_ids))
+    return View(view.score, view.descending, among=trace_set(trace_ids), columns=view.columns)
 
 
 @lru_cache(maxsize=64)

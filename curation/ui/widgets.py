@@ -96,7 +96,9 @@ def _tokens(line: TraceLine) -> str:
 
 
 def _score(column: Column, value: float | None) -> dict[str, Any]:
-    share = None if value is None else max(-1.0, min(1.0, value / column.scale))
+    share = None
+    if value is not None and not column.counts:
+        share = max(-1.0, min(1.0, value / column.scale))
     return {
         "label": number(value, signed=column.signed),
         "share": share,

@@ -220,6 +220,7 @@ VIEWS = [
         (("level", ("0", "1")), (SOURCE, ('odd "name"\\ [x].jsonl',))),
         "out",
         Search('"""\n[[ \u202e', "any case"),
+        columns=("tokens", 'less/odd "name" \n = [x]'),
     ),
 ]
 
@@ -244,7 +245,14 @@ def test_damaged_and_impossible_views_say_so(tmp_path: Path) -> None:
         load_view(project, "gone")
     folder = project.root / "views"
     folder.mkdir()
-    for text in ("verdict = 'maybe'", "= 1", "ranges = 3", "facets = [{key = 'a'}]", "score = "):
+    for text in (
+        "verdict = 'maybe'",
+        "= 1",
+        "ranges = 3",
+        "facets = [{key = 'a'}]",
+        "score = ",
+        "columns = 'rsr'",
+    ):
         (folder / "bad.toml").write_text(text)
         with pytest.raises(ProjectError, match=r"views/bad.toml cannot be read"):
             load_view(project, "bad")

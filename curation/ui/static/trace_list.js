@@ -39,11 +39,13 @@ function traceRow(trace, data, choose) {
 }
 
 function header(data) {
-  const row = element("tr");
+  const row = element("tr", "head");
   row.append(element("th", "rank", data.rank_title), element("th", "verdict", ""));
+  const narrow = data.score_titles.length > 1;
   for (const title of data.score_titles) {
-    const cell = row.appendChild(element("th", "score", title));
+    const cell = row.appendChild(element("th", "score"));
     cell.title = title;
+    for (const part of narrow ? title.split("/") : [title]) cell.append(element("div", "part", part));
   }
   row.append(element("th", "text", "Problem, response"));
   if (data.show_source) row.append(element("th", "source", "Source, tokens"));
@@ -52,7 +54,12 @@ function header(data) {
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
-  const table = element("table", data.scrolls ? "list scrolls" : "list");
+  const table = element("table", "list");
+  table.classList.toggle("scrolls", data.scrolls);
+  // With several scores the words have a line of their own below them.
+  table.classList.toggle("dense", data.score_titles.length > 1);
+  table.classList.toggle("stacked", data.score_titles.length > 2);
+  table.style.setProperty("--scores", data.score_titles.length);
   table.append(header(data));
   const choose = (id) => setTriggerValue("chosen", id);
   for (const trace of data.traces) table.append(traceRow(trace, data, choose));
