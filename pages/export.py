@@ -26,7 +26,14 @@ from curation.ui.sidebar import selection_summary
 def choose(session: Session) -> tuple[str, Path]:
     """Format and destination."""
     left, right = st.columns([1, 2])
-    format = left.selectbox("Format", FORMATS, key="export_format", persist_state="session") or FORMATS[0]
+    suggested = session.project.defaults.export_format
+    format = left.selectbox(
+        "Format",
+        FORMATS,
+        FORMATS.index(suggested) if suggested in FORMATS else 0,
+        key="export_format",
+        persist_state="session",
+    )
     ending = "parquet" if format == "parquet" else "jsonl"
     default = f"{session.selection_name}-{format}.{ending}"
     typed = right.text_input(

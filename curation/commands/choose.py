@@ -146,7 +146,9 @@ def export(
     project: ProjectArgument,
     selection: Annotated[str, typer.Option(help="A saved selection.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
-    format: Annotated[str, typer.Option(help=", ".join(FORMATS))] = "messages",
+    format: Annotated[
+        str, typer.Option(help=f"{', '.join(FORMATS)}; the project's, or else {FORMATS[0]}, if not given.")
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     masked: Annotated[
         str, typer.Option(help="Traces with vetoed steps, if the format cannot carry that: refuse or drop.")
@@ -154,13 +156,13 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a selection to a file, with a manifest and a card beside it."""
+    opened = open_project(project)
+    format = format or opened.defaults.export_format or FORMATS[0]
     if format not in FORMATS:
         raise typer.BadParameter(f"{format!r} is no format; use one of {', '.join(FORMATS)}.")
     if masked not in POLICIES:
         raise typer.BadParameter(f"{masked!r} is neither refuse nor drop.")
-    manifest = write_export(
-        open_project(project), selection, format, output, overwrite=overwrite, masked=masked
-    )
+    manifest = write_export(opened, selection, format, output, overwrite=overwrite, masked=masked)
     answer(
         {"file": str(output), **asdict(manifest)},
         f"Wrote {manifest.rows:,} traces to {output}.",

@@ -1,8 +1,9 @@
 """A project is a folder; this is its layout and its settings."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -10,6 +11,19 @@ from curation.errors import ProjectError
 from curation.store.publish import published, write_whole
 
 FOLDERS = ("batches", "queries", "runs", "maps", "duplicates", "selections", "exports")
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a project suggests to those who work on it; "" suggests nothing.
+
+    Attributes:
+        reviewer: Name that decisions in the app carry until another is typed.
+        export_format: Format of an export that names none.
+    """
+
+    reviewer: str = ""
+    export_format: str = ""
 
 
 @dataclass(frozen=True)
@@ -21,11 +35,13 @@ class Project:
         name: Shown in the app.
         template: How a prompt becomes text: "auto" (the model's chat template where it has one, else
             "plain"), "plain" (prompt, newline), or a text of one's own with `{prompt}` and, if wanted, `{system}`.
+        defaults: What it suggests.
     """
 
     root: Path
     name: str
     template: str = "auto"
+    defaults: Defaults = Defaults()
 
     @property
     def batches(self) -> list[Path]:
@@ -74,8 +90,7 @@ def create_project(root: Path, *, name: str | None = None, template: str = "auto
         raise ProjectError(f"{root} already is a project; use it as it is, or choose another folder.")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ProjectError(f"{root} is there and not empty; choose a new folder for the project.")
-    if template not in ("auto", "plain") and "{prompt}" not in template:
-        raise ProjectError("The template has no {prompt} in it; use auto, plain, or a text with {prompt}.")
+    _check_template(template)
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
     settings = {"name": name or root.resolve().name, "template": template}
@@ -89,12 +104,50 @@ def open_project(root: Path) -> Project:
     Raises:
         ProjectError: There is none, or its settings cannot be read.
     """
+    settings = _settings(root)
+    found = {key: str(value) for key, value in settings.get("defaults", {}).items()}
+    return Project(
+        root=root,
+        name=str(settings["name"]),
+        template=str(settings.get("template", "auto")),
+        defaults=Defaults(found.get("reviewer", ""), found.get("export_format", "")),
+    )
+
+
+def save_settings(project: Project, *, template: str, defaults: Defaults) -> Project:
+    """Write a project's template and defaults; what else its settings hold stays, but for comments.
+
+    Raises:
+        ProjectError: The template has no `{prompt}`, or the settings that are there cannot be read.
+    """
+    _check_template(template)
+    settings = _settings(project.root)
+    suggested = {**settings.get("defaults", {}), **asdict(defaults)}
+    settings |= {
+        "template": template,
+        "defaults": {key: value for key, value in suggested.items() if value != ""},
+    }
+    write_whole(project.root / "project.toml", tomli_w.dumps(settings).encode())
+    return open_project(project.root)
+
+
+def _check_template(template: str) -> None:
+    if template not in ("auto", "plain") and "{prompt}" not in template:
+        raise ProjectError("The template has no {prompt} in it; use auto, plain, or a text with {prompt}.")
+
+
+def _settings(root: Path) -> dict[str, Any]:
+    """What project.toml says, unknown keys and all; it has a name, and `defaults` is a table if it is there."""
     try:
         settings = tomllib.loads((root / "project.toml").read_text(encoding="utf-8"))
-        return Project(root=root, name=str(settings["name"]), template=str(settings.get("template", "auto")))
+        if "name" not in settings:
+            raise ValueError("it has no name")
+        if not isinstance(settings.get("defaults", {}), dict):
+            raise ValueError("defaults is no table")
     except FileNotFoundError as error:
         raise ProjectError(f"{root} is not a project; make one with `curation init {root}`.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+    except ValueError as error:  # Neither TOML nor UTF-8 is one too.
         raise ProjectError(
             f"{root / 'project.toml'} cannot be read ({error}); mend or restore it."
         ) from error
+    return settings

@@ -15,6 +15,7 @@ ICONS = {
     "Compare": ":material/compare_arrows:",
     "Export": ":material/download:",
     "Runs": ":material/history:",
+    "Settings": ":material/settings:",
 }
 
 
@@ -33,6 +34,7 @@ def pages() -> list[StreamlitPage]:
         st.Page("pages/compare.py", title="Compare"),
         st.Page("pages/export.py", title="Export"),
         st.Page("pages/runs.py", title="Runs"),
+        st.Page("pages/settings.py", title="Settings"),
     ]
 
 

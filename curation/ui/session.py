@@ -92,13 +92,18 @@ def current_session() -> Session:
         runs=runs,
         run=run,
         score_names=names,
-        reviewer=st.session_state.get("reviewer", default_reviewer()).strip(),
+        reviewer=st.session_state.get("reviewer", "").strip() or default_reviewer(project),
         selection_name=selection if selection in saved else (saved[0] if saved else ""),
     )
 
 
-def default_reviewer() -> str:
-    """The name that decisions carry until another is written into the sidebar."""
+def default_reviewer(project: Project) -> str:
+    """The name that decisions carry until another is typed in the sidebar: the project's, or else the user's."""
+    return project.defaults.reviewer or user_name()
+
+
+def user_name() -> str:
+    """Who runs the app, as far as the machine says."""
     return os.environ.get("USER") or os.environ.get("USERNAME") or "reviewer"
 
 

@@ -61,9 +61,9 @@ def _pickers(session: Session) -> None:
         st.caption("No run yet: the Runs page starts one.")
     st.text_input(
         "Reviewer",
-        default_reviewer(),
         key="reviewer",
         persist_state="session",
+        placeholder=default_reviewer(session.project),
         help="Your decisions carry this name.",
     )
 

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from curation.cli import COMMANDS, command_status, interrupts, main
+from curation.store.project import Defaults, open_project, save_settings
 from tests.tiny import save_tiny
 
 WORDS = "add 1 2 3 4 5 6 7 8 9 = + so the answer is"
@@ -155,6 +156,16 @@ def test_failures_are_a_sentence_and_a_status(
     assert (found, out) == (status, "")
     assert says in err
     assert "Traceback" not in err
+
+
+def test_an_export_without_a_format_takes_the_projects(tmp_path: Path, shell: Shell) -> None:
+    project = tmp_path / "p"
+    shell.run("init", project)
+    command = ["export", project, "--selection", "s", "-o", tmp_path / "o"]
+    assert "There is no selection 's'" in shell.run(*command)[2]
+    save_settings(open_project(project), template="auto", defaults=Defaults(export_format="scroll"))
+    assert "'scroll' is no format" in shell.run(*command)[2]
+    assert "There is no selection 's'" in shell.run(*command, "--format", "alpaca")[2]
 
 
 def test_verifying_nothing_fails_and_says_which_check(shell: Shell) -> None:

@@ -1,11 +1,12 @@
 """A project folder is made once, opened anywhere, and named plainly when something is wrong with it."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from curation.errors import ProjectError
-from curation.store.project import FOLDERS, create_project, open_project
+from curation.store.project import FOLDERS, Defaults, create_project, open_project, save_settings
 
 
 def test_a_new_project_opens_again_as_it_was_made(tmp_path: Path) -> None:
@@ -46,7 +47,47 @@ def test_a_folder_that_is_no_project_says_how_to_make_one(tmp_path: Path) -> Non
         open_project(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"name =", b"\xff\xfe", b'template = "auto"'])
+HOSTILE = 'a "name"\n[defaults]\nreviewer = "b" \u202e = \x07'
+
+
+def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    made = create_project(tmp_path / "a", name="mine")
+    assert made.defaults == Defaults()
+    saved = save_settings(made, template=f"{{prompt}} {HOSTILE}", defaults=Defaults(HOSTILE, "alpaca"))
+    assert saved == open_project(made.root)
+    assert (saved.name, saved.template) == ("mine", f"{{prompt}} {HOSTILE}")
+    assert saved.defaults == Defaults(HOSTILE, "alpaca")
+    assert save_settings(saved, template="auto", defaults=Defaults()) == made
+    assert sorted(path.name for path in made.root.iterdir() if path.is_file()) == ["project.toml"]
+
+
+def test_what_settings_do_not_know_stays(tmp_path: Path) -> None:
+    text = 'name = "mine"\nowner = {team = "x"}\n\n[defaults]\ncolour = 3\nreviewer = "ann"\n'
+    (tmp_path / "project.toml").write_text(text)
+    save_settings(open_project(tmp_path), template="plain", defaults=Defaults(export_format="sharegpt"))
+    assert tomllib.loads((tmp_path / "project.toml").read_text()) == {
+        "name": "mine",
+        "owner": {"team": "x"},
+        "template": "plain",
+        "defaults": {"colour": 3, "export_format": "sharegpt"},
+    }
+
+
+def test_settings_that_cannot_be_are_refused_and_nothing_changes(tmp_path: Path) -> None:
+    made = create_project(tmp_path / "a")
+    before = (made.root / "project.toml").read_bytes()
+    with pytest.raises(ProjectError, match=r"no \{prompt\} in it"):
+        save_settings(made, template="Question:", defaults=Defaults("ann"))
+    assert (made.root / "project.toml").read_bytes() == before
+    (made.root / "project.toml").write_text("= 1")
+    with pytest.raises(ProjectError, match="mend or restore it"):
+        save_settings(made, template="auto", defaults=Defaults("ann"))
+    assert (made.root / "project.toml").read_text() == "= 1"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"name =", b"\xff\xfe", b'template = "auto"', b'name = "a"\ndefaults = 3']
+)
 def test_damaged_settings_are_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "project.toml").write_bytes(content)
     with pytest.raises(ProjectError, match=r"project\.toml cannot be read"):
