@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.selection.moved import tokens_in
 from curation.selection.recipes import Recipe
 from curation.store import columns, nearby, overview, reading
 from curation.store.browse import lines
@@ -68,13 +69,12 @@ def read_trace(opened: Session, trace_id: str) -> None:
 def move_threshold(opened: Session, recipe: Recipe) -> None:
     """Counts, tokens and histogram of a recipe."""
     selection = cached.selection_of(opened, recipe)
-    tokens = cached.tokens_by_trace(opened)
+    tokens = cached.known_tokens_of(opened)
     if tokens is not None:
-        np.nansum(tokens[selection.selected])
-    (name,) = selection.pool.scores
-    charts.split_histogram(
-        selection.pool.scores[name], selection.selected, cached.column_of(opened, name)
-    ).to_json()
+        tokens_in(tokens, selection.selected)
+    for name in selection.pool.scores:
+        bars = cached.histogram_of(opened, name)
+        charts.split_histogram(name, bars, bars.counts(selection.selected), {}).to_json()
 
 
 def veto_and_go_on(opened: Session, view: View, trace_id: str) -> str:

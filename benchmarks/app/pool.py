@@ -40,16 +40,15 @@ TOPICS = ("algebra", "geometry", "counting", "probability", "arithmetic")
 
 
 def make_project(root: Path, traces: int) -> tuple[Project, dict[str, float]]:
-    """Make the project; one that is finished is opened.
+    """Make the project; what is there already is not made again.
 
     Returns:
-        It, and the seconds that ingest took, empty if it was there.
+        It, and the seconds that writing and ingesting its sources took.
     """
-    if (root / "maps" / "0001.duckdb").exists():
-        return open_project(root), {}
-    project = create_project(root, name=f"{traces:,} traces")
+    there = (root / "project.toml").exists()
+    project = open_project(root) if there else create_project(root, name=f"{traces:,} traces")
     seconds = {"write": 0.0, "ingest": 0.0}
-    for number in range(SOURCES):
+    for number in range(len(project.batches), SOURCES):
         source = root.parent / f"source-{number}.jsonl"
         start = time.perf_counter()
         with source.open("w") as file:
@@ -59,9 +58,9 @@ def make_project(root: Path, traces: int) -> tuple[Project, dict[str, float]]:
         seconds["write"] += between - start
         seconds["ingest"] += time.perf_counter() - between
         source.unlink()
-    _make_queries(project)
-    _make_run(project)
-    _make_map(project)
+    for made, make in ((project.queries, _make_queries), (project.runs, _make_run), (project.maps, _make_map)):
+        if not made:
+            make(project)
     return project, seconds
 
 

@@ -62,14 +62,18 @@ def _known(value: float) -> float | None:
 
 
 def _first_words(catalogue: Catalogue, indices: Sequence[int]) -> dict[int, tuple[str, str, str, str]]:
-    """Prompt, response, answer and source of traces by their index; by row, or whole blocks of text would be read."""
+    """Prompt, response, answer and source of traces by their index.
+
+    By a join on rows, which fetches just them; a filter of many rows reads all texts between the first and the last.
+    """
     frame = frame_of(catalogue)
     texts: dict[int, tuple[str, str, str, str]] = {}
     batch, row = frame.batch[indices], frame.row[indices]
     for number in np.unique(batch).tolist():
         rows = row[batch == number].tolist()
-        sql = f"""SELECT rowid, left(prompt, {SNIPPET}), left(response, {SNIPPET}), left(answer, {SNIPPET}), source
-                  FROM {catalogue.batch_aliases[number]}.traces WHERE rowid IN ({", ".join(map(str, rows))})"""
-        for rowid, *words in catalogue.rows(sql):
+        sql = f"""SELECT wanted, left(prompt, {SNIPPET}), left(response, {SNIPPET}), left(answer, {SNIPPET}), source
+                  FROM {catalogue.batch_aliases[number]}.traces t
+                  JOIN (SELECT unnest($1::BIGINT[]) AS wanted) ON t.rowid = wanted"""
+        for rowid, *words in catalogue.rows(sql, [rows]):
             texts[int(frame.of_batch[number][rowid])] = (words[0], words[1], words[2], words[3])
     return texts

@@ -130,12 +130,15 @@ def tokens(catalogue: Catalogue, run_id: str, trace_id: str) -> dict[str, list[S
     sum. The end of the sequence starts and stops at the response's length.
     """
     found = catalogue.rows(
-        """SELECT name, starts, token_values, length(response) FROM tokens JOIN traces USING (trace_id)
-           WHERE run_id = ? AND trace_id = ? ORDER BY name""",
+        "SELECT name, starts, token_values FROM tokens WHERE run_id = ? AND trace_id = ? ORDER BY name",
         [run_id, trace_id],
     )
+    if not found:
+        return {}
+    trace = read(catalogue, trace_id)
+    length = trace.length if trace else 0
     split: dict[str, list[StepValue]] = {}
-    for name, starts, values, length in found:
+    for name, starts, values in found:
         sums: dict[int, float] = {}
         for start, value in zip(starts, values, strict=True):
             sums[start] = sums.get(start, 0.0) + value

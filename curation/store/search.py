@@ -14,7 +14,7 @@ from curation.store.catalogue import Catalogue
 from curation.store.frame import Bools, frame_of
 
 HIGHLIGHTED = 50
-ROWS_AT_ONCE = 122_880  # A row group of DuckDB's.
+ROW_GROUP = 122_880  # Rows that DuckDB gives a thread at a time.
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def search_slices(catalogue: Catalogue, wanted: Search) -> Iterator[tuple[float,
     else:
         condition = "regexp_matches(prompt, $3, $4) OR regexp_matches(response, $3, $4)"
         parameters = [wanted.pattern, wanted.options]
-    done = 0
+    done, rows_at_once = 0, ROW_GROUP * int(catalogue.rows("SELECT current_setting('threads')")[0][0])
     for alias, places in zip(catalogue.batch_aliases, frame.of_batch, strict=True):
-        for start in range(0, len(places), ROWS_AT_ONCE):
-            stop = min(start + ROWS_AT_ONCE, len(places))
+        for start in range(0, len(places), rows_at_once):
+            stop = min(start + rows_at_once, len(places))
             sql = f"SELECT rowid FROM {alias}.traces WHERE rowid >= $1 AND rowid < $2 AND ({condition})"
             rows = catalogue.table(sql, [start, stop, *parameters])["rowid"].to_numpy()
             found = np.zeros(len(frame), dtype=bool)

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from curation.store.browse import SNIPPET, lines
 from curation.store.catalogue import open_catalogue
 from curation.store.columns import score_by_trace
-from curation.store.frame import as_ids, frame_of
+from curation.store.frame import _order, as_ids, frame_of
 from curation.store.ingest import ingest
 from curation.store.project import create_project
 from tests.app.project import RUN_ID, build_project
@@ -55,6 +56,14 @@ def test_the_frame_aligns_traces_of_several_batches(tmp_path: Path) -> None:
     assert frame.indices(as_ids(shuffled)).tolist() == expected
     assert frame.index("") == frame.index("ffffffffffffffffff") == -1
     assert [frame.names[i] for i in range(63) if frame.mask(ids[4:6])[i]] == ids[4:6]
+
+
+@pytest.mark.parametrize("letters", ["ab", "0123456789abcdef"])
+@pytest.mark.parametrize("length", [3, 8, 16])
+def test_ids_are_ordered_as_numpy_orders_them_equal_ones_first_come_first(letters: str, length: int) -> None:
+    random = np.random.default_rng(0)
+    ids = as_ids(["".join(one) for one in random.choice(list(letters), (3000, length))])
+    np.testing.assert_array_equal(_order(ids), np.argsort(ids, kind="stable"))
 
 
 def test_the_frame_of_an_empty_project(tmp_path: Path) -> None:
