@@ -6,6 +6,7 @@ from curation.store.browse import lines
 from curation.store.search import found_in
 from curation.store.view import View
 from curation.ui.address import asked, show
+from curation.ui.bulk import decide_all
 from curation.ui.cached import by_trace, column_of
 from curation.ui.filter_bar import filter_bar, open_view
 from curation.ui.filters import filters
@@ -36,6 +37,10 @@ def traces(session: Session, view: View) -> None:
         st.caption(f"{plural(listing.count, 'trace')}{filtered}")
         if words:
             st.button("Clear", key="clear", on_click=clear_filters, type="tertiary")
+            every = st.popover("Decide all", key="decide_all", type="tertiary", on_change="rerun")
+            if every.open:
+                with every:
+                    decide_all(listing.frame.ids[listing.places], key="all")
     if not listing.count:
         st.info("No trace fits these filters.")
         return

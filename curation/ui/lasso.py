@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from curation.store.browse import lines
 from curation.store.verdicts import KEEP, VETO, verdicts_of
+from curation.ui.bulk import decide_all
 from curation.ui.cached import frame_of
-from curation.ui.decide import decide_many, show_told
+from curation.ui.decide import show_told
 from curation.ui.format import plural, whole
 from curation.ui.region import inside_selection
 from curation.ui.session import Session
@@ -51,15 +52,7 @@ def lasso_panel(
         on_click=list_in_browse,
         args=(frame.ids[inside],),
     )
-    reason = st.text_input("Reason", key="lasso_reason", placeholder="Kept with each decision")
-    for word, verdict in (("Veto", "veto"), ("Keep", "keep"), ("Undecided:", "undecided")):
-        st.button(
-            f"{word} {many}",
-            key=f"lasso_{verdict}",
-            on_click=decide_many,
-            args=(frame.ids[inside], verdict, reason),
-            width="stretch",
-        )
+    decide_all(frame.ids[inside], key="lasso")
     show_told()
     first = lines(session.catalogue, [(trace_id, None) for trace_id in frame.names_of(inside[:LISTED])])
     trace_list(first, [], key="lasso_list", on_choose=read_in_browse)

@@ -11,7 +11,7 @@ from curation.ui.navigation import go_to
 from curation.ui.session import Session
 from curation.ui.view import among, current_view, show_in_browse
 
-PAGE_SIZE = 50
+PAGE_SIZE = 100
 
 
 def open_trace(trace_id: str) -> None:

@@ -109,6 +109,22 @@ def test_search_and_filters_narrow_the_list_and_clear(open_app: Open, project: P
     assert "No trace fits these filters" in words(app)
 
 
+def test_a_filter_is_decided_as_a_whole_and_undone_in_one_step(open_app: Open, project: Project) -> None:
+    app = open_app(project.root, "browse")
+    assert not [one for one in app.button if one.key == "all_veto"]
+    app.text_input(key="browse_search").set_value("bags with 5 apples").run()
+    ids = shown(app)
+    app.session_state["decide_all"] = True
+    app.run()
+    assert app.button(key="all_veto").label == f"Veto {len(ids)} traces"
+    app.text_input(key="all_reason").set_value("too many apples").run()
+    app.button(key="all_veto").click().run()
+    assert verdicts(project) == dict.fromkeys(ids, "veto")
+    assert f"Vetoed {len(ids)} traces" in words(app)
+    app.button(key="undo").click().run()
+    assert verdicts(project) == dict.fromkeys(ids, "undecided")
+
+
 def test_search_in_any_case_and_by_pattern_marks_what_it_found(open_app: Open, project: Project) -> None:
     app = open_app(project.root, "browse")
     app.text_input(key="browse_search").set_value("THERE ARE 1[0-2] BAGS").run()
