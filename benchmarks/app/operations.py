@@ -8,12 +8,13 @@ writes them to the standard output as JSON, with the memory that the process too
 import json
 import logging
 import resource
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -25,16 +26,15 @@ from curation.store.catalogue import open_catalogue
 from curation.store.decisions import decide, undo
 from curation.store.project import open_project
 from curation.store.search import Search, search_slices
-from curation.store.verdicts import verdicts_of
 from curation.store.view import View
-from curation.ui import cached, charts, session
+from curation.ui import cached, scores, session, split_figure
 from curation.ui.listing import listing_of
 from curation.ui.region import inside_selection
 from curation.ui.session import Session
 from curation.ui.walk import PAGE_SIZE
 
 NEEDLE = "quokka"
-Seconds = dict[str, list[float]]
+Took = tuple[float, float]  # Wall and processor seconds.
 
 
 def open_session(root: Path) -> Session:
@@ -69,12 +69,12 @@ def read_trace(opened: Session, trace_id: str) -> None:
 def move_threshold(opened: Session, recipe: Recipe) -> None:
     """Counts, tokens and histogram of a recipe."""
     selection = cached.selection_of(opened, recipe)
-    tokens = cached.known_tokens_of(opened)
+    tokens = scores.known_tokens_of(opened)
     if tokens is not None:
         tokens_in(tokens, selection.selected)
     for name in selection.pool.scores:
-        bars = cached.histogram_of(opened, name)
-        charts.split_histogram(name, bars, bars.counts(selection.selected), {}).to_json()
+        bars = scores.histogram_of(opened, name)
+        split_figure.split_histogram(name, bars, bars.counts(selection.selected), {}).to_json()
 
 
 def veto_and_go_on(opened: Session, view: View, trace_id: str) -> str:
@@ -89,55 +89,59 @@ def veto_and_go_on(opened: Session, view: View, trace_id: str) -> str:
     return following
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of a call."""
-    start = time.perf_counter()
+def timed(work: Callable[[], object]) -> Took:
+    """What a call took, all threads counted."""
+    start, used = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - used
 
 
-def each(calls: Iterable[Callable[[], object]]) -> list[float]:
-    """Seconds of several calls."""
+def each(calls: Iterable[Callable[[], object]]) -> list[Took]:
+    """What several calls took."""
     return [timed(call) for call in calls]
 
 
-def measure(root: Path) -> Seconds:
+def measure(root: Path) -> dict[str, list[Took]]:
     """Every operation on a project; it is as before afterwards, but for its log."""
-    found: Seconds = {}
-    start = time.perf_counter()
-    opened = open_session(root)
-    view = View(opened.score_names[0])
-    first = show_page(opened, view, 1)[0]
-    found["open"] = [time.perf_counter() - start]
-    others = [name for name in opened.score_names[1:] if name != "tokens"]
-    found["sort"] = each(lambda name=name: show_page(opened, View(name), 1) for name in others)
-    found["page"] = each(lambda page=page: show_page(opened, view, page) for page in (2, 3, 50, 5000))
-    recipe = Recipe("top", run_id=opened.run_id, score=opened.score_names[0])
-    found["first threshold"] = [timed(lambda: move_threshold(opened, replace(recipe, keep=0.5)))]
-    shares = (0.1, 0.2, 0.35, 0.6, 0.9)
-    found["threshold"] = each(
-        lambda share=share: move_threshold(opened, replace(recipe, keep=share)) for share in shares
-    )
-    found["search"] = each(
-        lambda text=text: list(search_slices(opened.catalogue, Search(text)))
-        for text in (NEEDLE, "the answer is 99")
-    )
-    slices = search_slices(opened.catalogue, Search(f"{NEEDLE} says"))
-    found["search, longest time to a cancel"] = [max(each(lambda: next(slices, None) for _ in range(20)))]
-    places = cached.points_of(opened)
+    found: dict[str, list[Took]] = {}
+    opened: Session | None = None
+
+    def open_first_page() -> None:
+        nonlocal opened
+        opened = open_session(root)
+        show_page(opened, View(opened.score_names[0]), 1)
+
+    found["open"] = [timed(open_first_page)]
+    assert opened is not None
+    session_, catalogue = opened, opened.catalogue
+    view = View(session_.score_names[0])
+    others = [name for name in session_.score_names[1:] if name != "tokens"]
+    found["sort"] = each(partial(show_page, session_, View(name), 1) for name in others)
+    found["page"] = each(partial(show_page, session_, view, page) for page in (2, 3, 50, 5000))
+    recipe = Recipe("top", run_id=session_.run_id, score=session_.score_names[0])
+    shares = (0.5, 0.1, 0.2, 0.35, 0.6, 0.9)
+    moves = each(partial(move_threshold, session_, replace(recipe, keep=share)) for share in shares)
+    found["first threshold"], found["threshold"] = moves[:1], moves[1:]
+    wanted = [Search(text) for text in (NEEDLE, "the answer is 99")]
+    found["search"] = each(partial(all_of, search_slices(catalogue, one)) for one in wanted)
+    slices = search_slices(catalogue, Search(f"{NEEDLE} says"))
+    found["search, longest time to a cancel"] = [max(each(partial(next, slices, None) for _ in range(20)))]
+    places = cached.points_of(session_)
     if places is not None:
-        verdicts_of(opened.catalogue)
         found["lasso"] = each(
-            lambda size=size: inside_selection(circle(size), places.x, places.y) for size in (2.0, 8.0, 40.0)
+            partial(inside_selection, circle(size), places.x, places.y) for size in (2.0, 8.0, 40.0)
         )
-    found["read"] = each(lambda one=one: read_trace(opened, one) for one in show_page(opened, view, 9)[:10])
-    trace_id, found["veto"] = first, []
-    for _ in range(10):
-        start = time.perf_counter()
-        trace_id = veto_and_go_on(opened, view, trace_id)
-        found["veto"].append(time.perf_counter() - start)
-    found["undo"] = each(lambda: undo(opened.project, actor=opened.reviewer) for _ in range(10))
+    pages = show_page(session_, view, 9)
+    found["read"] = each(partial(read_trace, session_, trace_id) for trace_id in pages[:10])
+    found["veto"] = each(partial(veto_and_go_on, session_, view, trace_id) for trace_id in pages[:10])
+    found["undo"] = each(partial(undo, session_.project, actor=session_.reviewer) for _ in range(10))
     return found
+
+
+def all_of(some: Iterable[object]) -> None:
+    """Take everything."""
+    for _ in some:
+        pass
 
 
 def circle(radius: float) -> dict[str, list[dict[str, list[float]]]]:
@@ -146,11 +150,17 @@ def circle(radius: float) -> dict[str, list[dict[str, list[float]]]]:
     return {"lasso": [{"x": (radius * np.cos(angles)).tolist(), "y": (radius * np.sin(angles)).tolist()}]}
 
 
+def summary(took: list[Took]) -> dict[str, float]:
+    """Median and longest of wall seconds, median of processor seconds."""
+    wall, cpu = zip(*took, strict=True)
+    return {"median": median(wall), "worst": max(wall), "cpu": median(cpu)}
+
+
 def main() -> None:
     """Measure, and print."""
     logging.disable(logging.WARNING)  # Streamlit says at each call that there is no browser.
     found = measure(Path(sys.argv[1]))
-    medians = {name: {"median": statistics.median(all_), "worst": max(all_)} for name, all_ in found.items()}
+    medians = {name: summary(took) for name, took in found.items()}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"seconds": medians, "peak_bytes": peak}))
 

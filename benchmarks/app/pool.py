@@ -58,7 +58,11 @@ def make_project(root: Path, traces: int) -> tuple[Project, dict[str, float]]:
         seconds["write"] += between - start
         seconds["ingest"] += time.perf_counter() - between
         source.unlink()
-    for made, make in ((project.queries, _make_queries), (project.runs, _make_run), (project.maps, _make_map)):
+    for made, make in (
+        (project.queries, _make_queries),
+        (project.runs, _make_run),
+        (project.maps, _make_map),
+    ):
         if not made:
             make(project)
     return project, seconds
