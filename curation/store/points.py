@@ -1,6 +1,7 @@
 """The map's points."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,16 @@ class Points:
         """(T,) whether each trace has a place."""
         return np.isfinite(self.x)
 
+    @cached_property
+    def medians(self) -> Floats:
+        """(K, 2) the middle of each cluster: the medians of its coordinates; NaN where it has no trace."""
+        found = np.full((int(self.clusters.max(initial=-1)) + 1, 2), np.nan)
+        for number in range(len(found)):
+            members = self.clusters == number
+            if members.any():
+                found[number] = np.median(self.x[members]), np.median(self.y[members])
+        return found
+
 
 def points(catalogue: Catalogue, run_id: str) -> Points | None:
     """The map of a run; None if there is none. Of several maps a trace's place on the newest counts."""
@@ -46,3 +57,11 @@ def points(catalogue: Catalogue, run_id: str) -> Points | None:
     y[places[here]] = table["y"].to_numpy()[here]
     clusters[places[here]] = table["cluster"].to_numpy()[here]
     return Points(x, y, clusters)
+
+
+def mapped_runs(catalogue: Catalogue) -> frozenset[str]:
+    """Ids of the runs that have a map."""
+    return catalogue.once(
+        "mapped runs",
+        lambda: frozenset(str(run_id) for (run_id,) in catalogue.rows("SELECT DISTINCT run_id FROM map")),
+    )

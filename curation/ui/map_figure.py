@@ -1,34 +1,67 @@
-"""The map as a Plotly figure: one point a trace, coloured by a score or by a kind."""
+"""The map as a Plotly figure: one point a trace, coloured by a score or by a kind, with names on it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+import streamlit as st
 from numpy.typing import NDArray
 
 from curation.store.columns import Column
-from curation.store.frame import Frame
+from curation.store.frame import Bools, Frame
 from curation.store.points import Points
 from curation.ui.charts import palette
+from curation.ui.format import plural
+from curation.ui.label_shifts import label_shifts
 
 MOST_KINDS = 9
+LONGEST_LABEL = 60
 Indices = NDArray[np.int64]
 
 
-def by_score(
-    frame: Frame, places: Points, values: NDArray[np.float64], column: Column, shown: Indices
-) -> go.Figure:
-    """Points in the colours of a score; grey where it was not computed."""
-    colors = palette()
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What of a map is drawn.
+
+    Attributes:
+        frame: All traces.
+        places: Where they are.
+        shown: Indices of the traces to draw, all of them on the map.
+        bright: (T,) the traces that stand out, where others are paled.
+    """
+
+    frame: Frame
+    places: Points
+    shown: Indices
+    bright: Bools | None = None
+
+    def trace(self, which: Indices, name: str, color: str | None) -> go.Scattergl:
+        """Some of the points in one colour."""
+        return go.Scattergl(
+            x=self.places.x[which],
+            y=self.places.y[which],
+            customdata=self.frame.names_of(which),
+            mode="markers",
+            name=name,
+            marker={"size": _size(len(which)), "color": color},
+            hovertemplate="%{customdata}<extra>" + name + "</extra>",
+            selectedpoints=None if self.bright is None else np.flatnonzero(self.bright[which]).tolist(),
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 0.25}},
+        )
+
+
+def by_score(drawn: Drawn, values: NDArray[np.float64], column: Column) -> go.Figure:
+    """Points in the colours of a score, (T,) values; grey where it was not computed."""
+    colors, shown = palette(), drawn.shown
     known = shown[np.isfinite(values[shown])]
     known = known[np.argsort(np.abs(values[known]), kind="stable")]  # The strongest lie on top.
     figure = go.Figure()
     if len(known) < len(shown):
-        figure.add_trace(
-            _points(frame, places, shown[~np.isfinite(values[shown])], "not computed", colors.faint)
-        )
+        figure.add_trace(drawn.trace(shown[~np.isfinite(values[shown])], "not computed", colors.faint))
     marker = {
         "size": _size(len(shown)),
         "color": values[known],
@@ -44,7 +77,7 @@ def by_score(
             "cmin": low,
             "cmax": high,
         }
-    trace = _points(frame, places, known, label(column.name), None)
+    trace = drawn.trace(known, label(column.name), None)
     trace.update(
         marker=marker, text=values[known], hovertemplate="%{text:.3g}<br>%{customdata}<extra></extra>"
     )
@@ -52,19 +85,15 @@ def by_score(
     return _framed(figure, legend=len(known) < len(shown))
 
 
-def by_kind(
-    frame: Frame, places: Points, codes: NDArray[Any], names: Sequence[str], shown: Indices
-) -> go.Figure:
+def by_kind(drawn: Drawn, codes: NDArray[Any], names: Sequence[str]) -> go.Figure:
     """Points in one colour a kind, the most frequent first; further kinds share one.
 
     Args:
-        frame: All traces.
-        places: Where they are.
+        drawn: The points.
         codes: (T,) place in `names` of each trace; negative is none.
         names: Of the kinds.
-        shown: Indices of the traces to draw.
     """
-    colors = palette()
+    colors, shown = palette(), drawn.shown
     found, counts = np.unique(codes[shown], return_counts=True)
     order = found[np.lexsort((found, -counts))]
     verdicts = {"keep": colors.helpful, "veto": colors.harmful, "undecided": colors.faint}
@@ -73,11 +102,32 @@ def by_kind(
         which = shown[codes[shown] == code]
         name = names[code] if code >= 0 else "none"
         color = verdicts.get(name) if set(names) <= set(verdicts) else None
-        figure.add_trace(_points(frame, places, which, label(name or "none"), color or KINDS[place]))
+        figure.add_trace(drawn.trace(which, label(name or "none"), color or KINDS[place]))
     if len(order) > MOST_KINDS:
         rest = shown[~np.isin(codes[shown], order[:MOST_KINDS])]
-        figure.add_trace(_points(frame, places, rest, f"{len(order) - MOST_KINDS} others", colors.faint))
+        figure.add_trace(drawn.trace(rest, plural(len(order) - MOST_KINDS, "other"), colors.faint))
     return _framed(figure, legend=True)
+
+
+def write_names(
+    figure: go.Figure, drawn: Drawn, names: Sequence[tuple[float, float, str]], width: int
+) -> None:
+    """Write names on a map that is about `width` pixels wide, (x, y, name) each, as text that no lasso meets."""
+    dark = st.context.theme.type == "dark"
+    x, y = drawn.places.x[drawn.shown], drawn.places.y[drawn.shown]
+    scale = min(width / max(float(np.ptp(x)), 1e-9), figure.layout.height / max(float(np.ptp(y)), 1e-9))
+    shifts = label_shifts([(x * scale, y * scale) for x, y, _ in names], [name for *_, name in names])
+    for (across, up, name), shift in zip(names, shifts, strict=True):
+        figure.add_annotation(
+            x=across,
+            y=up,
+            yshift=shift,
+            text=label(name),
+            showarrow=False,
+            font={"size": 11, "color": palette().text},
+            bgcolor="rgba(19,22,27,0.72)" if dark else "rgba(255,255,255,0.78)",
+            borderpad=1,
+        )
 
 
 # Told apart by people with any colour vision, on light and on dark.
@@ -86,21 +136,7 @@ KINDS = ("#4477aa", "#ee9944", "#228866", "#aa6699", "#bbaa33", "#55aacc", "#cc6
 
 def label(text: str) -> str:
     """A name as Plotly shows it: its text is read as a kind of HTML, and as a template."""
-    return escape(text[:60]).replace("%{", "% {")
-
-
-def _points(frame: Frame, places: Points, which: Indices, name: str, color: str | None) -> go.Scattergl:
-    return go.Scattergl(
-        x=places.x[which],
-        y=places.y[which],
-        customdata=frame.names_of(which),
-        mode="markers",
-        name=name,
-        marker={"size": _size(len(which)), "color": color},
-        hovertemplate="%{customdata}<extra>" + name + "</extra>",
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 0.25}},
-    )
+    return escape(text[:LONGEST_LABEL]).replace("%{", "% {")
 
 
 def _size(count: int) -> int:

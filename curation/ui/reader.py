@@ -12,6 +12,7 @@ from curation.traces.steps import split_steps
 from curation.ui import around, colour, trace_facts
 from curation.ui.cached import column_of
 from curation.ui.decide import decision_bar, show_told, veto_step
+from curation.ui.final_answer import final_answer
 from curation.ui.format import (
     MARKS,
     VERDICT_WORDS,
@@ -50,6 +51,7 @@ def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     if trace.answer:
         st.markdown("**Answer**")
         _text(trace.answer, highlights, key="answer")
+        final_answer(session, trace)
     trace_facts.scores(session, trace, found)
     around.queries(session, trace.trace_id)
     trace_facts.selected(session, trace)

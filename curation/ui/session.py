@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
@@ -53,6 +53,11 @@ class Session:
     def key(self) -> tuple[str, ...]:
         """Changes when anything is published: a published file never changes, so its name stands for it."""
         return (str(self.project.root.resolve()), *self.catalogue.files)
+
+
+def session_of(session: Session, run: overview.Run) -> Session:
+    """The same session, as if this run had been chosen."""
+    return replace(session, run=run, score_names=_score_names(session.key, session.catalogue, run.run_id))
 
 
 def project_path() -> Path:
