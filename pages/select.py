@@ -1,24 +1,23 @@
 """Select: what do I keep? A recipe, how much, and at once what that costs."""
 
-import numpy as np
 import streamlit as st
 
 from curation.errors import CurationError
+from curation.selection.moved import tokens_in
 from curation.selection.recipes import Recipe
-from curation.selection.saved import load_recipe, save_selection
+from curation.selection.saved import save_selection
 from curation.selection.select import Selection
-from curation.store.browse import lines
-from curation.ui import charts
-from curation.ui.cached import column_of, selection_of, tokens_by_trace
+from curation.ui.cached import selection_of
+from curation.ui.changes import change_line, change_lists, changes
+from curation.ui.conflicts import conflict_line
 from curation.ui.decide import show_told, tell
-from curation.ui.format import number, percent, plural, whole
+from curation.ui.flawed_table import flawed_table
+from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.recipe_form import choose_recipe, describe
+from curation.ui.score_histograms import score_histograms
+from curation.ui.scores import known_tokens_of
 from curation.ui.session import Session, current_session
-from curation.ui.walk import read_in_browse
-from curation.ui.widgets import trace_list
-
-LISTED = 8
 
 
 def numbers(session: Session, selection: Selection) -> None:
@@ -34,54 +33,14 @@ def numbers(session: Session, selection: Selection) -> None:
         ("Vetoed by hand", counts.vetoed_by_hand, "whatever the recipe says"),
         ("Kept by hand", counts.kept_by_hand, f"{plural(counts.conflicts, 'decision')} overturn the recipe"),
     ]
-    tokens = tokens_by_trace(session)
-    columns = st.columns(5)
-    for place, (label, count, said) in zip(columns[:4], figures, strict=True):
-        place.metric(label, whole(count))
-        place.caption(said)
-    if tokens is not None and len(tokens) == len(selection.selected):
-        kept, every = int(np.nansum(tokens[selection.selected])), int(np.nansum(tokens))
-        columns[4].metric("Tokens kept", whole(kept))
-        columns[4].caption(f"{percent(kept / max(1, every))} of {whole(every)}")
-
-
-def histogram(session: Session, selection: Selection) -> None:
-    """Each score that the recipe reads, kept over left out."""
-    names = [name for name in selection.pool.scores if name in session.score_names]
-    for name in [name for name in names if not name.startswith("influence-rank/")] or names:
-        values = np.asarray(selection.pool.scores[name])
-        figure = charts.split_histogram(values, selection.selected, column_of(session, name))
-        charts.show(figure, key=f"histogram_{name}")
-        kept = values[selection.choice.kept]
-        if len(names) == 1 and len(kept):
-            st.caption(f"The recipe keeps {escape(name)} from {number(kept.min())} to {number(kept.max())}.")
-
-
-def difference(session: Session, selection: Selection) -> None:
-    """Who would enter and who would leave, against the current saved selection."""
-    try:
-        saved = selection_of(session, load_recipe(session.project, session.selection_name))
-    except CurationError as error:
-        st.warning(f"{escape(session.selection_name)} cannot be compared with: {escape(str(error))}")
-        return
-    st.subheader(f"Against {session.selection_name}", anchor=False)
-    before, after = saved.selected, selection.selected
-    for place, title, moved in zip(
-        st.columns(2, gap="large"),
-        ("would enter", "would leave"),
-        (after & ~before, before & ~after),
-        strict=True,
-    ):
-        with place:
-            count = int(moved.sum())
-            st.markdown(f"**{plural(count, 'trace')}** {title}")
-            moving = [(selection.pool.trace_ids[i], None) for i in np.flatnonzero(moved)[:LISTED]]
-            if moving:
-                trace_list(
-                    lines(session.catalogue, moving), [], key=f"moved_{title}", on_choose=read_in_browse
-                )
-            if count > LISTED:
-                st.caption(f"and {whole(count - LISTED)} more")
+    tokens = known_tokens_of(session)
+    if tokens is not None:
+        kept, every = tokens_in(tokens, selection.selected) or 0, int(tokens.sum())
+        figures.append(("Tokens kept", kept, f"{percent(kept / max(1, every))} of {whole(every)}"))
+    for place, (label, count, said) in zip(st.columns(5), figures, strict=False):
+        with place.container(gap=None):
+            st.metric(label, whole(count))
+            st.caption(said)
 
 
 def save(session: Session, selection: Selection) -> None:
@@ -116,12 +75,17 @@ st.title("Select", anchor=False)
 if not session.counts.traces:
     st.info("There is nothing to select from yet; add traces with `curation ingest PROJECT SOURCE`.")
     st.stop()
-selection = selection_of(session, choose_recipe(session))
-st.caption(escape(describe(selection.recipe)))
+recipe, threshold = choose_recipe(session)
+selection = selection_of(session, recipe)
+st.caption(escape(" ".join([describe(selection.recipe), *selection.notes])))
 numbers(session, selection)
-histogram(session, selection)
-for note in selection.notes:
-    st.caption(escape(note))
-save(session, selection)
-if session.selection_name:
-    difference(session, selection)
+found = changes(session, selection)
+change_line(found)
+conflict_line(session, selection)
+left, right = st.columns([3, 2], gap="large")
+with left:
+    score_histograms(session, selection, threshold)
+    save(session, selection)
+with right:
+    flawed_table(session, selection)
+change_lists(session, selection, found)

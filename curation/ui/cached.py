@@ -8,10 +8,12 @@ import streamlit as st
 from curation.demo.report import PlantedReport, planted_report
 from curation.errors import CurationError
 from curation.selection.agreement import Agreement, agreement
+from curation.selection.boundary import Boundary
 from curation.selection.choose import Choice, Pool, choose
 from curation.selection.cluster_words import cluster_names
 from curation.selection.pool import read_pool
-from curation.selection.recipes import Recipe
+from curation.selection.ranking import Ranking, can_rank, rank
+from curation.selection.recipes import Recipe, kept_count
 from curation.selection.resolve import resolve
 from curation.selection.saved import load_recipe
 from curation.selection.select import Selection, assemble
@@ -124,13 +126,26 @@ def recipe_of(session: Session) -> Recipe | None:
 
 
 def selection_of(session: Session, recipe: Recipe) -> Selection:
-    """A recipe applied with the newest decisions; what it reads and chooses is worked out once.
+    """A recipe applied with the newest decisions; what it reads and ranks is worked out once, however much it keeps.
 
     Raises:
         SelectionError: No run holds what the recipe reads.
     """
-    chosen, pool, choice = _choice(session.key, recipe, session.catalogue)
+    if can_rank(recipe):
+        pool, ranking = _ranked(session, recipe)
+        chosen = replace(ranking.recipe, keep=recipe.keep, count=recipe.count)
+        choice = ranking.choice(kept_count(chosen, len(pool.trace_ids)))
+    else:
+        chosen, pool, choice = _choice(session.key, recipe, session.catalogue)
     return assemble(chosen, pool, choice, verdicts_of(session.catalogue), {})
+
+
+def boundaries_of(session: Session, selection: Selection) -> dict[str, Boundary]:
+    """Where the recipe of a selection draws its line on each score that it reads; none for a draw."""
+    if not can_rank(selection.recipe):
+        return {}
+    _, ranking = _ranked(session, selection.recipe)
+    return ranking.boundaries(kept_count(selection.recipe, selection.counts.traces))
 
 
 def current_selection(session: Session) -> Selection | None:
@@ -140,6 +155,11 @@ def current_selection(session: Session) -> Selection | None:
         return selection_of(session, recipe) if recipe else None
     except CurationError:
         return None
+
+
+def _ranked(session: Session, recipe: Recipe) -> tuple[Pool, Ranking]:
+    resolved = _resolved(session.key, replace(recipe, keep=1.0, count=None), session.catalogue)
+    return _ranking(session.key, resolved, session.catalogue)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -216,6 +236,17 @@ def _choice(key: Key, recipe: Recipe, _catalogue: Catalogue) -> tuple[Recipe, Po
     resolved = resolve(_catalogue, recipe)
     pool = _pool(key, replace(resolved, keep=1.0, count=None, seed=0), _catalogue)
     return resolved, pool, choose(resolved, pool)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _resolved(key: Key, recipe: Recipe, _catalogue: Catalogue) -> Recipe:
+    return resolve(_catalogue, recipe)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Applying the recipe")
+def _ranking(key: Key, recipe: Recipe, _catalogue: Catalogue) -> tuple[Pool, Ranking]:
+    pool = _pool(key, replace(recipe, seed=0), _catalogue)
+    return pool, rank(recipe, pool)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the scores of the recipe")

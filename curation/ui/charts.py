@@ -57,18 +57,12 @@ def distributions(columns: Sequence[Column], wide: int = 4) -> go.Figure:
     for place, column in enumerate(columns):
         counts, edges = column.histogram(36)
         figure.add_trace(
-            _bars(counts, edges, _colors(edges, column, colors)), place // wide + 1, place % wide + 1
+            bars(counts, edges, _colors(edges, column, colors)), place // wide + 1, place % wide + 1
         )
     figure.update_yaxes(visible=False)
     figure.update_xaxes(nticks=4, tickfont_size=11)
     figure.update_annotations(font_size=12, font_color=colors.text)
-    return _plain(figure, 165 * rows)
-
-
-def split_histogram(values: NDArray[np.float64], kept: NDArray[np.bool_], column: Column) -> go.Figure:
-    """The distribution of a score: what a selection keeps over what it leaves out."""
-    colors = palette()
-    return _stacked(values, {"kept": (kept, colors.helpful), "left out": (~kept, colors.faint)}, column)
+    return plain(figure, 165 * rows)
 
 
 def brushed_histogram(
@@ -117,14 +111,15 @@ def _stacked(
     figure = go.Figure()
     for name, (which, color) in parts.items():
         counts, _ = np.histogram(inside[which & np.isfinite(values)], edges)
-        figure.add_trace(_bars(counts, edges, [color] * BINS, name))
+        figure.add_trace(bars(counts, edges, [color] * BINS, name))
     figure.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})
     figure.update_xaxes(title=escape(column.name))
     figure.update_yaxes(title="traces", rangemode="tozero")
-    return _plain(figure, 260)
+    return plain(figure, 260)
 
 
-def _bars(counts: NDArray[Any], edges: NDArray[np.float64], color: list[str], name: str = "") -> go.Bar:
+def bars(counts: NDArray[Any], edges: NDArray[np.float64], color: list[str], name: str = "") -> go.Bar:
+    """A histogram's bars, which say their span and their count."""
     middles = (edges[:-1] + edges[1:]) / 2
     spans = np.stack([edges[:-1], edges[1:]], axis=-1)
     return go.Bar(
@@ -149,7 +144,8 @@ def _colors(edges: NDArray[np.float64], column: Column, colors: Palette) -> list
     return [colors.helpful if middle > 0 else colors.harmful for middle in middles]
 
 
-def _plain(figure: go.Figure, height: int) -> go.Figure:
+def plain(figure: go.Figure, height: int) -> go.Figure:
+    """A figure that neither zooms nor pans."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
 
 from curation.selection.recipes import BY_GROUP, BY_SCORE, RECIPES, Recipe, score_names
@@ -11,6 +10,7 @@ from curation.store.overview import query_groups
 from curation.ui.cached import column_of
 from curation.ui.format import plural
 from curation.ui.session import Session
+from curation.ui.threshold import Threshold, held_threshold
 
 SHARE, THRESHOLD = "Share", "Threshold"
 
@@ -26,8 +26,8 @@ def describe(recipe: Recipe) -> str:
     return f"Keeps {much}: {RECIPES[recipe.name]}{f' ({of})' if of else ''}."
 
 
-def choose_recipe(session: Session) -> Recipe:
-    """The recipe that the widgets say."""
+def choose_recipe(session: Session) -> tuple[Recipe, Threshold | None]:
+    """The recipe that the widgets say, and the threshold that says how much it keeps, if one does."""
     left, middle, right = st.columns([2, 1, 2], gap="medium", vertical_alignment="bottom")
     name = left.selectbox(
         "Recipe",
@@ -55,11 +55,12 @@ def choose_recipe(session: Session) -> Recipe:
         return how_much(session, recipe)
 
 
-def how_much(session: Session, recipe: Recipe) -> Recipe:
+def how_much(session: Session, recipe: Recipe) -> tuple[Recipe, Threshold | None]:
     """The recipe with a share, or with the count that a threshold leaves."""
     names = score_names(recipe)
     one_end = len(names) == 1 and recipe.name != "mid-ppl" and names[0] in session.score_names
-    by = st.segmented_control(
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    by = left.segmented_control(
         "Keep by",
         [SHARE, THRESHOLD] if one_end else [SHARE],
         default=SHARE,
@@ -69,18 +70,9 @@ def how_much(session: Session, recipe: Recipe) -> Recipe:
         label_visibility="collapsed",
     )
     if by == THRESHOLD and one_end:
-        column = column_of(session, names[0])
-        low, high = (float(value) for value in np.quantile(column.values, [0.005, 0.995]))
-        bottom = recipe.name in ("bottom", "bottom-ppl")
-        label = f"Keep {names[0]} of {'at most' if bottom else 'at least'}"
-        if not low <= st.session_state.get("threshold", low) <= high:
-            st.session_state["threshold"] = (low + high) / 2
-        threshold = st.slider(
-            label, low, high, (low + high) / 2, (high - low) / 500, key="threshold", format="%.3g"
-        )
-        kept = column.span(None, threshold) if bottom else column.span(threshold, None)
-        return replace(recipe, keep=None, count=kept)
-    share = st.slider(
+        threshold = held_threshold(session, names[0], at_most=recipe.name in ("bottom", "bottom-ppl"))
+        return replace(recipe, keep=None, count=threshold.keeps(column_of(session, names[0]))), threshold
+    share = right.slider(
         "Keep", 0.0, 100.0, 50.0, 0.5, key="keep_share", persist_state="session", format="%.1f%%"
     )
-    return replace(recipe, keep=share / 100)
+    return replace(recipe, keep=share / 100), None
