@@ -15,7 +15,7 @@ PARTS ?=
 PEERS  = $(VENV)-peers
 
 .PHONY: install demo test check format lint types unit browser browser-test duckdb-1.5-test real clean screenshots
-.PHONY: peers peers-test bench-engine bench-engine-quick bench-tables
+.PHONY: peers peers-test bench-engine bench-engine-quick bench-app bench-tables
 
 install: $(VENV)/installed
 
@@ -84,6 +84,11 @@ bench-engine: peers
 
 bench-engine-quick: peers
 	$(RUN) -m benchmarks.engine --quick --model "$(MODEL)" --data "$(DATA)" --peers $(PEERS)/bin/python $(if $(PARTS),--only $(PARTS))
+
+# The app at a million traces: 4 GB under build/, and half an hour to make them.
+bench-app: install browser
+	$(RUN) -m benchmarks.app.run
+	$(RUN) -m benchmarks.tables
 
 bench-tables: install
 	$(RUN) -m benchmarks.tables

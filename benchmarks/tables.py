@@ -5,15 +5,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.app.report import app_tables
 from benchmarks.columns import Table
 from benchmarks.figures import RESULTS, TABLES
 from benchmarks.measure import ROOT
 
 INTRODUCTION = """\
-# The engine, measured
+# Measured: the engine, and the app at a million traces
 
 This page is written by `python -m benchmarks.tables` from the files in `benchmarks/results`; do not edit it. `make bench-engine` runs
-everything and writes it anew, `make bench-engine-quick` a 32-trace version of what is short.
+the engine's part and writes it anew, `make bench-engine-quick` a 32-trace version of what is short; `make bench-app` the app's.
 
 ## How the engines are compared
 
@@ -31,7 +32,7 @@ call, unless a run says another date in its results file; a compared engine's ru
 - *curation*: every score (influence by group and by single query, ranks, perplexity, nll, RSR, RDS, gradient norm) and influence by step for ten
   traces at either end of each group; bfloat16 where the processor computes in it; eigenvectors of 16 traces (more where they are short), eigenvalues of at most 256,
   fewer if the two halves of the sample agree (`--stability 0.5`); queries of low rank (`--rank 64`); packed batches of up to 2048 tokens. Figures of commits before
-  c27fcd7 are of the defaults until then: steps for 16 traces at either end, eigenvectors of 32.
+  c27fcd7, as those of this section, are of the defaults until then: steps for 16 traces at either end, eigenvectors of 32.
 - *kronfluence* (`benchmarks/peers/kronfluence_run.py`): influence of the two groups alone; float32; factors of all traces; no low rank; each
   group's gradients added up before they are preconditioned, a pass over the traces a group. Two things are not its default: its damping is its
   heuristic of 0.1 times the mean eigenvalue, since 1e-8 would be another score, and traces are sorted by length, which saves it padding. It has no
@@ -74,6 +75,16 @@ SECTIONS = {
 }
 
 
+APP = """\
+## The app at a million traces
+
+`make bench-app` makes a project of a million traces of about 2 KB in four sources (`benchmarks/app/pool.py`: words drawn evenly, which compress worse than people's; scores, steps, embeddings
+and a map drawn at random), and does what a curator does in it twice: by the functions that the pages call (`benchmarks/app/operations.py`), and in the running app with a real browser on the same machine, from the
+hand's move to the screen (`benchmarks/app/browser.py`). Medians, and the slowest one. Opening is from nothing by the functions, and in the browser the first visit of a fresh server,
+the program's own start included, and a reload. Memory is the largest resident set, of the browser's walk that of the server. What a page needs once for a score, as its histogram, is read at its first threshold.
+"""
+
+
 def page(results: Path) -> str:
     """The whole page."""
     parts = [INTRODUCTION]
@@ -87,6 +98,9 @@ def page(results: Path) -> str:
             parts += [section(table, quick) for table in TABLES[part](quick)]
         if not whole and not quick:
             parts.append("Not run.\n")
+    parts.append(APP)
+    app = load(results / "app.json")
+    parts += [section(table, app) for table in app_tables(app)] if app else ["Not run.\n"]
     return "\n".join(parts)
 
 

@@ -31,7 +31,7 @@ def numbers(session: Session, selection: Selection) -> None:
             f"{whole(counts.not_scored)} not scored" if counts.not_scored else "by the recipe",
         ),
         ("Vetoed by hand", counts.vetoed_by_hand, "whatever the recipe says"),
-        ("Kept by hand", counts.kept_by_hand, f"{plural(counts.conflicts, 'decision')} overturn the recipe"),
+        ("Kept by hand", counts.kept_by_hand, f"{plural(counts.conflicts, 'decision')} against the recipe"),
     ]
     tokens = known_tokens_of(session)
     if tokens is not None:

@@ -75,7 +75,7 @@ def walk(page: Page, address: str) -> Seconds:
     page.goto(f"{address}/select")
     page.wait_for_selector("[data-testid=stMetricValue]")
     settle(page)
-    slider = page.locator(".st-key-keep_share [role=slider]")
+    slider = page.locator(".st-key-keep_share input[type=range]")
     slider.focus()
     found["threshold"] = [changed(page, KEPT, lambda: slider.press("ArrowRight")) for _ in range(8)]
     page.goto(f"{address}/map")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from curation.demo.flaws import NONE, SYSTEMATIC
 from curation.store.catalogue import Catalogue
@@ -182,6 +181,8 @@ def _ranking(score: str, suspicion: Values, planted: _Planted) -> Ranking:
 
 
 def _auc(suspicion: Values, flawed: Flags, right: Flags) -> float | None:
+    from sklearn.metrics import roc_auc_score  # A second that only the demo needs.
+
     if not flawed.any() or not right.any():
         return None
     both = flawed | right

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 # Above so many traces the correlations are those of an even draw.
@@ -55,6 +54,8 @@ def agreement(names: Sequence[str], columns: Sequence[Floats], seed: int = 0) ->
 
 def _ranks(values: Floats) -> Floats:
     """Centred ranks, ties at their mean."""
+    from scipy.stats import rankdata  # Half a second that only the pages which compare scores need.
+
     ranks = np.asarray(rankdata(values), dtype=np.float64)
     return ranks - ranks.mean() if len(ranks) else ranks
 
