@@ -115,7 +115,7 @@ def test_decisions_beat_the_recipe_and_are_counted(open_app: Open, project: Proj
     decide(project, outside[:2], "keep")
     app = open_app(project.root, "select")
     assert [figures(app)[name] for name in ("Kept", "Vetoed by hand", "Kept by hand")] == ["29", "3", "2"]
-    assert "5 decisions overturn the recipe" in words(app)
+    assert "5 decisions against the recipe" in words(app)
 
 
 def test_the_reader_says_why_a_trace_is_in_or_out(open_app: Open, project: Project) -> None:
