@@ -1,6 +1,7 @@
 """One score of one run as a sorted column: ranks and histograms without going back to the table."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ class Column:
         """Whether the values are numbers of things, which say more than a bar."""
         return self.name in ("tokens", "steps")
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """The 95th percentile of the absolute values: where a colour or a bar is full."""
         if not self.count:

@@ -43,7 +43,7 @@ class Drawn:
         return go.Scattergl(
             x=self.places.x[which],
             y=self.places.y[which],
-            customdata=self.frame.names_of(which),
+            customdata=self.frame.texts_of(which),
             mode="markers",
             name=name,
             marker={"size": _size(len(which)), "color": color},

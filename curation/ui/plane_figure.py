@@ -164,7 +164,7 @@ def _points(plane: Plane, which: Indices, name: str, marker: dict[str, object]) 
     return go.Scattergl(
         x=plane.x[which],
         y=plane.y[which],
-        customdata=plane.frame.names_of(which),
+        customdata=plane.frame.texts_of(which),
         mode="markers",
         name=f"{name} ({len(which):,})",
         marker=marker,
