@@ -64,7 +64,7 @@ def choose(recipe: Recipe, pool: Pool) -> Choice:
     scored = ~np.any([np.isnan(value) for value in values], axis=0)
     inside = [value[scored] for value in values]
     kept = np.zeros(len(pool.trace_ids), dtype=bool)
-    kept[np.flatnonzero(scored)[_BY_SCORES[recipe.name](inside, count)]] = True
+    kept[np.flatnonzero(scored)[BY_SCORES[recipe.name](inside, count)]] = True
     positions = {}
     for name, value in zip(score_names(recipe), inside, strict=True):
         positions[name] = _spread(places(-value), scored)
@@ -106,7 +106,7 @@ def _combined(values: Sequence[Floats], count: int) -> Ints:
     return _first(np.maximum(correct, incorrect), count)
 
 
-_BY_SCORES: dict[str, Callable[[Sequence[Floats], int], Ints]] = {
+BY_SCORES: dict[str, Callable[[Sequence[Floats], int], Ints]] = {
     "top": lambda values, count: _first(-values[0], count),
     "bottom": lambda values, count: _first(values[0], count),
     "top-ppl": lambda values, count: _first(-values[0], count),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curation.selection.boundary import Boundary, standing
-from curation.selection.choose import _BY_SCORES, Bools, Choice, Floats, Ints, Pool, choose, places
+from curation.selection.choose import BY_SCORES, Bools, Choice, Floats, Ints, Pool, choose, places
 from curation.selection.recipes import Recipe, score_names
 
 
@@ -80,7 +80,7 @@ def rank(recipe: Recipe, pool: Pool) -> Ranking:
     scored: Bools = ~np.any([np.isnan(pool.scores[name]) for name in names], axis=0)
     known = np.flatnonzero(scored)
     inside = [pool.scores[name][known] for name in names]
-    order = known[_BY_SCORES[recipe.name](inside, len(known))]
+    order = known[BY_SCORES[recipe.name](inside, len(known))]
     positions = {}
     for name, values in zip(names, inside, strict=True):
         positions[name] = np.zeros(len(scored), dtype=np.int64)
