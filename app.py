@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from curation.ui.guard import guarded
+from curation.ui.guard import guarded, show_problems
 from curation.ui.links import follow_link
 from curation.ui.navigation import follow, pages
 from curation.ui.session import current_session
@@ -16,5 +16,7 @@ follow()
 st.set_page_config(page_title=f"{page.title} · curation", page_icon=str(ICON), layout="wide")
 style()
 with guarded():
-    sidebar(follow_link(current_session()), listed)
+    session = follow_link(current_session())
+    sidebar(session, listed)
+    show_problems(session.catalogue.problems)
     page.run()

@@ -153,7 +153,7 @@ places = points_of(session)
 if places is None or session.run is None:
     empty(session)
     st.stop()
-left, right = st.columns([3, 1], gap="large")
+left, right = st.columns([7, 3], gap="medium")
 with left:
     colour, beside, named = controls(session, places)
     other = session_of(session, beside) if beside else None

@@ -10,7 +10,7 @@ from curation.ui import charts
 from curation.ui.cached import column_of, planted_of, tokens_of
 from curation.ui.format import MISSING, duration, moment, percent, plural, whole
 from curation.ui.listing import listing_of
-from curation.ui.markup import escape, sentence
+from curation.ui.markup import cell, escape
 from curation.ui.navigation import go_to
 from curation.ui.next_step import next_step
 from curation.ui.session import Session, current_session
@@ -110,10 +110,10 @@ def runs(session: Session) -> None:
         took = (run.finished - run.started).total_seconds() if run.started and run.finished else None
         share = run.coverage.get("share")
         stability = ", ".join(
-            f"{escape(str(group))} {value:.2f}" for group, value in run.stability.items() if value is not None
+            f"{cell(str(group))} {value:.2f}" for group, value in run.stability.items() if value is not None
         )
         rows.append(
-            f"| {escape(run.model.rstrip('/').split('/')[-1])} | {moment(run.finished)} | {duration(took)} "
+            f"| {cell(run.model.rstrip('/').split('/')[-1])} | {moment(run.finished)} | {duration(took)} "
             f"| {MISSING if share is None else percent(share)} | {stability or MISSING} "
             f"| {whole(run.unscored)} |"
         )
@@ -136,8 +136,6 @@ def _browse(view: View) -> None:
 
 session = current_session()
 st.title("Overview", anchor=False)
-for problem in session.catalogue.problems:
-    st.warning(sentence(problem))
 numbers(session)
 next_step(session)
 if session.run and session.score_names:

@@ -30,7 +30,7 @@ def axes(session: Session) -> tuple[str, str]:
     for key, name in (("plane_x", first), ("plane_y", second)):
         if st.session_state.get(key) not in names:
             st.session_state[key] = name
-    left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
     x = left.selectbox("Across", names, key="plane_x", persist_state="session")
     y = middle.selectbox("Up", names, key="plane_y", persist_state="session")
     right.segmented_control(
@@ -76,13 +76,13 @@ def quadrants(plane: Plane) -> None:
     both = np.isfinite(plane.x) & np.isfinite(plane.y)
     total = max(1, int(both.sum()))
     across, up_name = _group(plane.x_name), _group(plane.y_name)
-    rows = [f"| {across} | {up_name} | traces | |", "|:-:|:-:|--:|--:|"]
+    rows = [f"| {across} | {up_name} | traces |", "|:-:|:-:|--:|"]
     for up in (True, False):
         for right in (True, False):
             inside = both & ((plane.x > 0) == right) & ((plane.y > 0) == up)
             count = int(inside.sum())
             rows.append(
-                f"| {'+' if right else '−'} | {'+' if up else '−'} | {whole(count)} | :small[{percent(count / total)}] |"
+                f"| {'+' if right else '−'} | {'+' if up else '−'} | {whole(count)} :small[{percent(count / total)}] |"
             )
     st.markdown(
         "**Quadrants**",
@@ -128,7 +128,7 @@ if not session.run or not session.score_names:
     st.info("The plane needs scores, and there are none yet; the Runs page starts a run.")
     st.page_link("pages/runs.py", label="Runs", icon=":material/history:")
     st.stop()
-left, right = st.columns([3, 1], gap="large")
+left, right = st.columns([7, 3], gap="medium")
 with left:
     x, y = axes(session)
 verdicts = verdicts_of(session.catalogue).codes

@@ -6,7 +6,7 @@ from curation.selection.queue import ORDERS
 from curation.store.history import batches
 from curation.ui.cached import current_selection, points_of
 from curation.ui.format import VERDICT_WORDS, listed, moment, one_line, plural, short_id, whole
-from curation.ui.markup import escape
+from curation.ui.markup import cell, escape
 from curation.ui.queue import Queue, basis_of, compared, current_queue, draw_up
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
@@ -82,7 +82,7 @@ def log(session: Session) -> None:
             why = one_line(", ".join(text for text in (batch.reason, batch.note) if text))[:300]
             by = f" (by {batch.by})" if batch.by else ""
             rows.append(
-                f"| {moment(batch.time)} | {escape(batch.actor)} | {verdict}{by} | {on} | {escape(why)} |"
+                f"| {moment(batch.time)} | {cell(batch.actor)} | {verdict}{by} | {on} | {cell(why)} |"
             )
         st.markdown("\n".join(rows))
 

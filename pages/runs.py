@@ -8,7 +8,7 @@ from curation.scoring.request import SCORES
 from curation.store.overview import Run, query_groups, unscored
 from curation.ui import jobs
 from curation.ui.format import MISSING, duration, percent, short_id, whole
-from curation.ui.markup import escape
+from curation.ui.markup import cell, escape
 from curation.ui.session import Session, current_session
 from curation.ui.sidebar import run_label
 
@@ -160,7 +160,7 @@ def _sentences(run: Run) -> list[str]:
 def _table(rows: dict[str, str]) -> str:
     (head, unit), *others = rows.items()
     return "\n".join(
-        [f"| {head} | {unit} |", "|:--|--:|", *(f"| {escape(name)} | {value} |" for name, value in others)]
+        [f"| {head} | {unit} |", "|:--|--:|", *(f"| {cell(name)} | {value} |" for name, value in others)]
     )
 
 

@@ -112,7 +112,8 @@ def _stacked(
     for name, (which, color) in parts.items():
         counts, _ = np.histogram(inside[which & np.isfinite(values)], edges)
         figure.add_trace(bars(counts, edges, [color] * BINS, name))
-    figure.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})
+    legend = {"orientation": "h", "y": 1.12, "x": 0, "traceorder": "normal"}
+    figure.update_layout(barmode="stack", showlegend=True, legend=legend)
     figure.update_xaxes(title=escape(column.name))
     figure.update_yaxes(title="traces", rangemode="tozero")
     return plain(figure, 260)

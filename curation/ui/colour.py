@@ -14,8 +14,9 @@ def score_of(steps: dict[str, list[StepValue]]) -> str:
         return ""
     order = [f"influence/{group}" for group in ("gold", "correct", "incorrect")]
     names = sorted(steps, key=lambda name: (order.index(name) if name in order else 9, name))
-    if st.session_state.get("reader_colour") not in names:
-        st.session_state["reader_colour"] = names[0]
+    held = st.session_state.get("reader_colour")
+    # Written on every run: after a change of pages the browser shows a value that nobody chose only if it is told.
+    st.session_state["reader_colour"] = held if held in names else names[0]
     chosen = st.segmented_control(
         "Colour steps by",
         names,

@@ -13,7 +13,7 @@ from curation.store.columns import Column, score_names
 from curation.store.overview import Run
 from curation.ui.cached import by_trace_of_run, frame_of
 from curation.ui.format import MISSING, number, percent, plural, whole
-from curation.ui.markup import escape
+from curation.ui.markup import cell, escape
 from curation.ui.session import Session
 from curation.ui.sidebar import run_label
 from curation.ui.widgets import trace_list
@@ -103,7 +103,7 @@ def _differences(a: Run, b: Run) -> str:
     first, second = settings(a), settings(b)
     differ = [key for key in first | second if first.get(key) != second.get(key) and key != "key"]
     rows = [
-        f"| {escape(key)} | {escape(first.get(key, MISSING))} | {escape(second.get(key, MISSING))} |"
+        f"| {cell(key)} | {cell(first.get(key, MISSING))} | {cell(second.get(key, MISSING))} |"
         for key in differ
     ]
     if not rows:

@@ -1,26 +1,46 @@
 """Deciding: buttons and keys whose callbacks write to the log at once, then move on to the next trace."""
 
 from collections.abc import Callable
-from typing import Literal
+from functools import wraps
+from typing import Literal, ParamSpec
 
 import streamlit as st
 
-from curation.errors import CurationError
 from curation.store import reading
 from curation.store.decisions import Verdict, decide, redo, undo
 from curation.store.frame import Ids
 from curation.store.log import Decided
 from curation.ui.format import plural, short_id
+from curation.ui.guard import said_of
 from curation.ui.markup import sentence
 from curation.ui.session import current_session
 from curation.ui.walk import Walk
 
+Asked = ParamSpec("Asked")
 DONE = {"keep": "Kept", "veto": "Vetoed", "undecided": "Made undecided"}
+
+
+def tell(message: str) -> None:
+    """Keep a message for the next rerun."""
+    st.session_state["told"] = message
+
+
+def telling(callback: Callable[Asked, None]) -> Callable[Asked, None]:
+    """A callback whose failure is told by the page that follows; without it Streamlit shows a box of its own, and no page."""
+
+    @wraps(callback)
+    def careful(*args: Asked.args, **kwargs: Asked.kwargs) -> None:
+        try:
+            callback(*args, **kwargs)
+        except Exception as error:
+            tell(said_of(error))
+
+    return careful
 
 
 def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
     """Keep, veto, undecided, undo, and the ways to the traces before and after."""
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+    with st.container(key="decide", horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.button(
             "Keep",
             key="keep",
@@ -65,43 +85,31 @@ def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
         st.text_input("Note", key="note", placeholder="Note", label_visibility="collapsed")
 
 
+@telling
 def decide_many(ids: Ids, verdict: Verdict, reason: str) -> None:
     """One verdict on many traces, as a step that one undo takes back; for a button's callback."""
     session = current_session()
-    try:
-        done = decide(
-            session.project, ids.astype(str).tolist(), verdict, reason=reason, actor=session.reviewer
-        )
-        tell(f"{DONE[verdict]} {plural(done.traces, 'trace')}. Undo in Browse takes it back.")
-    except CurationError as error:
-        tell(str(error))
+    done = decide(session.project, ids.astype(str).tolist(), verdict, reason=reason, actor=session.reviewer)
+    tell(f"{DONE[verdict]} {plural(done.traces, 'trace')}. Undo in Browse takes it back.")
 
 
+@telling
 def veto_step(trace_id: str, start: int, stop: int) -> None:
     """Take a step out of the loss, or let it back in; for the step's own button."""
     session = current_session()
     vetoed = (start, stop) in reading.vetoed_steps(session.catalogue, trace_id)
     reason, note = st.session_state.get("reason", ""), st.session_state.get("note", "")
-    try:
-        verdict: Verdict = "undecided" if vetoed else "veto"
-        decide(
-            session.project,
-            [trace_id],
-            verdict,
-            reason=reason,
-            note=note,
-            actor=session.reviewer,
-            step=(start, stop),
-        )
-    except CurationError as error:
-        tell(str(error))
-        return
+    verdict: Verdict = "undecided" if vetoed else "veto"
+    decide(
+        session.project,
+        [trace_id],
+        verdict,
+        reason=reason,
+        note=note,
+        actor=session.reviewer,
+        step=(start, stop),
+    )
     tell("The step is back in the loss." if vetoed else "The step is out of the loss; Z takes it back.")
-
-
-def tell(message: str) -> None:
-    """Keep a message for the next rerun."""
-    st.session_state["told"] = message
 
 
 def show_told() -> None:
@@ -113,24 +121,23 @@ def _kind(verdict: str, current: str) -> Literal["primary", "secondary"]:
     return "primary" if verdict == current else "secondary"
 
 
+@telling
 def _record(walk: Walk, trace_id: str, verdict: Verdict) -> None:
     session = current_session()
-    try:
-        following = walk.after_decision(session, trace_id)
-        reason, note = st.session_state.get("reason", ""), st.session_state.get("note", "")
-        decide(session.project, [trace_id], verdict, reason=reason, note=note, actor=session.reviewer)
-    except CurationError as error:
-        tell(str(error))
-        return
+    following = walk.after_decision(session, trace_id)
+    reason, note = st.session_state.get("reason", ""), st.session_state.get("note", "")
+    decide(session.project, [trace_id], verdict, reason=reason, note=note, actor=session.reviewer)
     st.session_state["reason"] = st.session_state["note"] = ""
     tell(f"{DONE[verdict]} {short_id(trace_id)}; Z takes it back.")
     walk.show(session, following or trace_id)
 
 
+@telling
 def _undo(walk: Walk) -> None:
     _back_or_forth(walk, undo, "Took back the decision on {what}.", "{who} has no decision to take back.")
 
 
+@telling
 def _redo(walk: Walk) -> None:
     nothing = "{who} has taken nothing back since the last decision."
     _back_or_forth(walk, redo, "Brought back the decision on {what}.", nothing)
@@ -139,11 +146,7 @@ def _redo(walk: Walk) -> None:
 def _back_or_forth(walk: Walk, step: Callable[..., Decided], said: str, nothing: str) -> None:
     """Undo or redo, and show the trace that it was about."""
     session = current_session()
-    try:
-        done = step(session.project, actor=session.reviewer)
-    except CurationError as error:
-        tell(str(error))
-        return
+    done = step(session.project, actor=session.reviewer)
     if not done.traces:
         tell(nothing.format(who=session.reviewer))
         return
@@ -154,6 +157,7 @@ def _back_or_forth(walk: Walk, step: Callable[..., Decided], said: str, nothing:
     walk.show(session, last)
 
 
+@telling
 def _move(walk: Walk, trace_id: str, step: Literal[-1, 1]) -> None:
     session = current_session()
     following = walk.neighbour(session, trace_id, step)

@@ -12,6 +12,7 @@ from curation.store.view import Facts, View, conditions, inside
 from curation.ui import charts
 from curation.ui.cached import by_trace, column_of, current_selection, facet_keys_of, facet_of
 from curation.ui.listing import facts_of
+from curation.ui.markup import cell, escape
 from curation.ui.session import Session
 from curation.ui.view import SELECTIONS, VERDICTS, change, facet_label, set_facet, set_range
 
@@ -78,7 +79,9 @@ def _ranges(session: Session, view: View) -> None:
         ):
             key = f"limit_{end}_{name}"
             st.session_state[key] = value
-            place.number_input(f"{name} {end}", key=key, format="%.4g", on_change=_limited, args=(name,))
+            place.number_input(
+                f"{escape(name)} {end}", key=key, format="%.4g", on_change=_limited, args=(name,)
+            )
     others = [name for name in session.score_names if name not in limited and name != view.score]
     if others:
         st.selectbox("Limit another score", others, index=None, key="more_range", on_change=_limit_another)
@@ -122,7 +125,7 @@ def _selection(session: Session, view: View, facts: Facts, held: Held) -> None:
     counts = {"": every, "in": chosen, "out": every - chosen}
     st.session_state["browse_selection"] = view.selection
     st.segmented_control(
-        f"Selection {session.selection_name}",
+        f"Selection {escape(session.selection_name)}",
         list(SELECTIONS),
         format_func=lambda name: f"{SELECTIONS[name]} {counts[name]:,}",
         key="browse_selection",
@@ -143,10 +146,11 @@ def _facet(session: Session, view: View, facts: Facts, held: Held, key: str) -> 
     widget = f"facet_{key}"
     st.session_state[widget] = [value for value in shown if value in chosen]
     st.pills(
-        facet_label(key),
+        escape(facet_label(key)),
         shown,
         selection_mode="multi",
-        format_func=lambda value: f"{value[:40]} {counts[value]:,}",
+        wrap=True,
+        format_func=lambda value: f"{cell(value[:40])} {counts[value]:,}",
         key=widget,
         on_change=lambda: set_facet(key, tuple(st.session_state[widget])),
     )

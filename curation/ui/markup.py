@@ -41,6 +41,11 @@ def escape(text: str) -> str:
     return re.sub(r"(www)(?=\\\.)", rf"\1{JOINER}", escaped, flags=re.IGNORECASE)
 
 
+def cell(text: str) -> str:
+    """The same in one line: a line break would end a row of a table, or a label."""
+    return escape(" ".join(text.split()))
+
+
 def sentence(message: str) -> str:
     """A message of ours, in which `commands` stand between backticks; what it quotes is escaped."""
     parts = message.split("`")

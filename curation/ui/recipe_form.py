@@ -59,7 +59,7 @@ def how_much(session: Session, recipe: Recipe) -> tuple[Recipe, Threshold | None
     """The recipe with a share, or with the count that a threshold leaves."""
     names = score_names(recipe)
     one_end = len(names) == 1 and recipe.name != "mid-ppl" and names[0] in session.score_names
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    left, right = st.columns(2, vertical_alignment="bottom")
     by = left.segmented_control(
         "Keep by",
         [SHARE, THRESHOLD] if one_end else [SHARE],

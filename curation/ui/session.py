@@ -14,6 +14,7 @@ from curation.store import columns, overview
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project, open_project
 from curation.ui.navigation import require_routing
+from curation.ui.reviewer import remembered
 
 # Of DuckDB, which otherwise keeps what it has read until most of the machine's memory is full.
 MEMORY = "768MB"
@@ -97,7 +98,7 @@ def current_session() -> Session:
         runs=runs,
         run=run,
         score_names=names,
-        reviewer=st.session_state.get("reviewer", "").strip() or default_reviewer(project),
+        reviewer=st.session_state.get("reviewer", remembered()).strip() or default_reviewer(project),
         selection_name=selection if selection in saved else (saved[0] if saved else ""),
     )
 

@@ -15,6 +15,7 @@ from curation.ui.cached import current_selection, tokens_by_trace
 from curation.ui.format import listed, moment, percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.navigation import ICONS
+from curation.ui.reviewer import LONGEST, remember, remembered
 from curation.ui.session import Session, default_reviewer
 
 
@@ -59,13 +60,17 @@ def _pickers(session: Session) -> None:
         st.caption(escape(f"{listed(families)}"))
     else:
         st.caption("No run yet: the Runs page starts one.")
-    st.text_input(
-        "Reviewer",
-        key="reviewer",
-        persist_state="session",
-        placeholder=default_reviewer(session.project),
-        help="Your decisions carry this name.",
-    )
+    with st.container(gap=None):
+        name = st.text_input(
+            "Reviewer",
+            remembered(),
+            max_chars=LONGEST,
+            key="reviewer",
+            persist_state="session",
+            placeholder=default_reviewer(session.project),
+            help="Your decisions carry this name; this browser remembers it.",
+        )
+        remember(name)
 
 
 def _selection_line(session: Session) -> None:

@@ -10,8 +10,10 @@ _CSS = """
 [data-testid="stSidebarHeader"] { height: 1.5rem; margin: 0; padding: 0; }
 [data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
 .st-key-traces, .st-key-reader { flex: none; overflow-y: auto; overflow-x: hidden; }
-.st-key-traces { height: calc(100vh - 14.5rem); }
-.st-key-reader { height: calc(100vh - 8.5rem); padding-right: 0.6rem; }
+.st-key-traces { height: calc(100vh - 16.7rem); }
+[data-testid="stLayoutWrapper"]:not(:last-child) > .st-key-traces { height: calc(100vh - 19.7rem); }
+.st-key-reader { height: calc(100vh - 13.2rem); padding-right: 0.6rem; }
+.st-key-decide button { padding-left: 0.6rem; padding-right: 0.6rem; }
 </style>
 """
 

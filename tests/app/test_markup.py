@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from curation.ui.markup import JOINER, escape, rendered, sentence
+from curation.ui.markup import JOINER, cell, escape, rendered, sentence
 from tests.app.project import HOSTILE
 
 # What Streamlit's Markdown, or the plugins that run after its parser, would act upon.
@@ -78,6 +78,12 @@ def test_mathematics_never_ends_before_a_digit() -> None:
 def test_commands_in_our_messages_are_code_and_the_rest_is_escaped() -> None:
     assert sentence("*x* is none; use `curation init *x*`.") == r"\*x\* is none\; use `curation init *x*`\."
     assert "`" not in sentence("a ` b").replace(r"\`", "")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_cell_is_one_line(text: str) -> None:
+    assert "\n" not in cell(text)
+    assert not ACTS.search(cell(text))
 
 
 def test_lines_paragraphs_and_bold_are_kept() -> None:
