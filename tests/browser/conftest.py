@@ -1,5 +1,6 @@
-"""The running app and a real browser."""
+"""The running app, a project of its own for each test, and a real browser."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,10 +8,23 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from curation.store.project import Project, open_project
+from tests.app.project import build_project
 from tests.browser.server import ARGUMENTS, chromium, start_app
+from tests.browser.watched import watched
 
 # A first page compiles and loads a good deal; on a busy machine that takes its time.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_project(tmp_path_factory.mktemp("built") / "project").root
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path) -> Project:
+    return open_project(Path(shutil.copytree(built, tmp_path / "project")))
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +52,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A tab that may ask nobody but this machine."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    tab = context.new_page()
-    tab.set_default_timeout(30_000)
-    asked: list[str] = []
-    tab.on("request", lambda request: asked.append(request.url))
-    yield tab
-    context.close()
-    elsewhere = [url for url in asked if not url.startswith(("http://localhost:", "data:", "blob:"))]
-    assert elsewhere == []
+def page(browser: Browser, serve: Callable[[Path], str]) -> Iterator[Page]:
+    """A tab under watch; it is closed before the server that it looks at."""
+    with watched(browser) as context:
+        yield context.new_page()

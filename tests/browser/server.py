@@ -17,14 +17,16 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
 ]
 
 
-def start_app(project: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Start the app on a project folder; give the server and its address once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+def start_app(project: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the app on a project folder, at a free port if none is named; give the server and its address."""
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("localhost", 0))
+            port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     server = subprocess.Popen([*command, "--", str(project)], cwd=ROOT)
     address = f"http://localhost:{port}"

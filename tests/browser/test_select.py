@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.app.project import build_project
-from tests.browser.screenshots import settle
+from tests.browser.looking import settle
 
 pytestmark = pytest.mark.browser
 

@@ -12,16 +12,14 @@ from curation.selection.recipes import Recipe
 from curation.selection.saved import save_selection
 from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
-from tests.app.project import build_project
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    made = build_project(tmp_path / "project")
-    save_selection(made, "all", Recipe("influence", keep=1.0, group="gold"))
-    return made
+def project(project: Project) -> Project:
+    save_selection(project, "all", Recipe("influence", keep=1.0, group="gold"))
+    return project
 
 
 def vetoed(project: Project) -> list[tuple[int, int]]:
