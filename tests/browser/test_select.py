@@ -11,7 +11,9 @@ from tests.browser.looking import settle
 
 pytestmark = pytest.mark.browser
 
-LINE = """() => { const chart = document.querySelector('.js-plotly-plot'), axis = chart._fullLayout.xaxis;
+# NaN, which fits no comparison, while the chart is drawn anew.
+LINE = """() => { const chart = document.querySelector('.js-plotly-plot'), axis = chart?._fullLayout?.xaxis;
+    if (!axis) return NaN;
     return chart.getBoundingClientRect().x + axis._offset + axis.l2p(chart._fullLayout.shapes[0].x0) }"""
 BARS = """() => { const chart = document.querySelector('.js-plotly-plot'), axis = chart._fullLayout.xaxis;
     const box = chart.getBoundingClientRect(); return [box.x + axis._offset, axis._length, box.y + 80] }"""
