@@ -15,9 +15,10 @@ from tests.browser.server import ARGUMENTS, chromium, start_app
 
 PATIENCE = 60_000  # Milliseconds.
 NEEDLE = "quokka"
-# JavaScript that says whether something is on the screen.
-CHOSEN = "() => document.querySelector('.chosen')?.dataset.trace"
-FIRST = "() => document.querySelector('.st-key-traces tr[data-trace]')?.dataset.trace"
+# JavaScript that says what is on the screen; the list stands in a shadow tree of its own.
+INSIDE = """() => {{ for (const host of document.querySelectorAll('*')) {{
+    const found = host.shadowRoot?.querySelector({selector!r}); if (found) return found.dataset.trace; }} }}"""
+CHOSEN, FIRST = INSIDE.format(selector=".chosen"), INSIDE.format(selector="tr[data-trace]")
 CAPTION = "() => [...document.querySelectorAll('[data-testid=stCaptionContainer]')].map(one => one.innerText).join('\\n')"
 KEPT = "() => document.querySelector('[data-testid=stMetricValue]')?.innerText"
 
@@ -67,9 +68,9 @@ def walk(page: Page, address: str) -> Seconds:
     found["open, once more"] = [timed(visit) for _ in range(3)]
     settle(page)
     found["sort"] = [sort_by(page, name) for name in ("perplexity", "nll", "gradient-norm")]
-    found["page"] = [next_page(page) for _ in range(4)]
     found["veto"] = [changed(page, CHOSEN, lambda: page.keyboard.press("v")) for _ in range(8)]
     found["undo"] = [changed(page, CHOSEN, lambda: page.keyboard.press("z")) for _ in range(3)]
+    found["page"] = [next_page(page) for _ in range(4)]
     found["search"] = [search(page, text) for text in (NEEDLE, "the answer is 99")]
     found["search, cleared while it runs"] = [cancel(page)]
     page.goto(f"{address}/select")
@@ -81,7 +82,8 @@ def walk(page: Page, address: str) -> Seconds:
     page.goto(f"{address}/map")
     page.wait_for_selector(".js-plotly-plot .nsewdrag")
     settle(page)
-    found["lasso"] = [lasso(page, size) for size in (0.9, 0.4)]
+    # Apart from one another: a stroke that begins inside a lasso moves it.
+    found["lasso"] = [lasso(page, left, right) for left, right in ((0.02, 0.45), (0.55, 0.98))]
     return found
 
 
@@ -94,13 +96,16 @@ def timed(work: Callable[[], object]) -> float:
 
 def settle(page: Page) -> None:
     """Wait until the app is idle."""
-    page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')")
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
+    )
     page.wait_for_timeout(500)
 
 
 def changed(page: Page, what: str, act: Callable[[], object]) -> float:
     """Seconds from an act until something on the screen is another."""
     before = page.evaluate(what)
+    assert before is not None or "lasso" in what, "what is to change is not on the screen"
     start = time.perf_counter()
     act()
     page.wait_for_function(f"before => ({what})() !== before", arg=before, polling="raf")
@@ -114,7 +119,9 @@ def sort_by(page: Page, score: str) -> float:
     page.locator(".st-key-browse_score input").click()
     option = page.get_by_role("option", name=score, exact=True)
     option.wait_for()
-    return changed(page, FIRST, option.click)
+    took = changed(page, FIRST, option.click)
+    page.evaluate("document.activeElement.blur()")  # Keys typed there are text.
+    return took
 
 
 def next_page(page: Page) -> float:
@@ -149,14 +156,13 @@ def cancel(page: Page) -> float:
     return took
 
 
-def lasso(page: Page, size: float) -> float:
-    """Draw a square lasso: from letting go of the button until the count is there."""
+def lasso(page: Page, left: float, right: float) -> float:
+    """Draw a lasso around a part of the map, in shares of its width: from letting go of the button until the count is there."""
     box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
     assert box is not None
-    low, high = 0.5 - size / 2, 0.5 + size / 2
     corners = [
         (box["x"] + box["width"] * x, box["y"] + box["height"] * y)
-        for x, y in ((low, low), (high, low), (high, high), (low, high), (low, low))
+        for x, y in ((left, 0.02), (right, 0.02), (right, 0.98), (left, 0.98), (left, 0.02))
     ]
     page.mouse.move(*corners[0])
     page.mouse.down()
