@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 PAGES = ("overview", "browse", "review", "plane", "map", "select", "compare", "export", "runs", "settings")
 MAIN = "[data-testid=stMain]"
 _STILL = """() => document.querySelector('[data-testid=stSidebar] h3')
+    && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]')
     && (window.quiet ??= performance.now()) < performance.now() - 250
     || (document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]') && (window.quiet = undefined))

@@ -23,6 +23,8 @@ def main(project: Path, folder: Path, pages: tuple[str, ...] = PAGES) -> None:
                 tab = context.new_page()
                 for page in pages:
                     open_page(tab, address, page)
+                    tab.wait_for_load_state("networkidle")  # Parts of Streamlit's own come at first use.
+                    tab.wait_for_timeout(500)
                     tab.screenshot(path=folder / f"{page}-{theme}.png")
                 context.close()
             browser.close()
