@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table as RichTable
+
 Found = dict[str, Any]
 Pair = tuple[float, float]
 
@@ -14,6 +17,13 @@ class Table:
     title: str
     header: list[str]
     rows: list[list[str]]
+
+    def show(self, console: Console) -> None:
+        """Print it."""
+        shown = RichTable(*self.header, title=self.title, title_justify="left")
+        for row in self.rows:
+            shown.add_row(*row)
+        console.print(shown)
 
 
 def reached(value: float, target: float, *, at_most: bool = False, unit: str = "") -> str:

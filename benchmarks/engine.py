@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as RichTable
 
 from benchmarks.bench import QUICK, Bench, Sizes
 from benchmarks.compare import against_itself, defaults, matched, over_bare
@@ -92,10 +91,7 @@ def main() -> None:
         console.print(f"[bold]{part}[/bold] ...")
         found = bench.write(part, PARTS[part](bench))
         for table in TABLES[part](found):
-            shown = RichTable(*table.header, title=table.title, title_justify="left")
-            for row in table.rows:
-                shown.add_row(*row)
-            console.print(shown)
+            table.show(console)
 
 
 if __name__ == "__main__":

@@ -10,17 +10,17 @@ from curation.errors import CurationError
 from curation.selection.compare import Difference, difference
 from curation.selection.saved import list_selections, load_recipe
 from curation.selection.select import Selection
-from curation.store.browse import lines
 from curation.ui import charts
-from curation.ui.cached import by_trace, column_of, frame_of, selection_of, tokens_by_trace
+from curation.ui.cached import by_trace, column_of, tokens_by_trace
 from curation.ui.compare_runs import compare_runs
 from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.near_duplicates import near_duplicates
+from curation.ui.part_list import part_list
 from curation.ui.recipe_form import describe
+from curation.ui.selected import selection_of
 from curation.ui.session import Session, current_session
-from curation.ui.walk import list_in_browse, read_in_browse
-from curation.ui.widgets import trace_list
+from curation.ui.walk import read_in_browse
 
 LISTED = 10
 SELECTIONS, RUNS, NEAR = "Two selections", "Two runs", "Near-duplicates"
@@ -57,7 +57,9 @@ def selections(session: Session) -> None:
         distribution(session, parts)
     for place, name in zip(st.columns(2, gap="large"), (f"only {a}", f"only {b}"), strict=True):
         with place:
-            of_part(session, name, parts[name])
+            which = np.flatnonzero(parts[name])
+            headline = f"**{escape(name.capitalize())}**: {plural(len(which), 'trace')}"
+            part_list(session, headline, which, key=name, listed=LISTED)
 
 
 def counts(session: Session, found: Difference, parts: Mapping[str, NDArray[np.bool_]]) -> None:
@@ -82,27 +84,6 @@ def distribution(session: Session, parts: Mapping[str, NDArray[np.bool_]]) -> No
     values = by_trace(session, name)
     if len(values) == len(next(iter(parts.values()))):
         charts.show(charts.parted_histogram(values, parts, column), key="compare_histogram")
-
-
-def of_part(session: Session, name: str, inside: NDArray[np.bool_]) -> None:
-    """The first traces of a part, and the way to all of them."""
-    frame, which = frame_of(session), np.flatnonzero(inside)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{escape(name.capitalize())}**: {plural(len(which), 'trace')}", width="stretch")
-        if len(which):
-            st.button(
-                "Show in Browse",
-                key=f"browse_{name}",
-                icon=":material/list:",
-                type="tertiary",
-                on_click=list_in_browse,
-                args=(frame.ids[which],),
-            )
-    if len(which):
-        first = lines(session.catalogue, [(trace_id, None) for trace_id in frame.names_of(which[:LISTED])])
-        trace_list(first, [], key=f"list_{name}", on_choose=read_in_browse)
-    if len(which) > LISTED:
-        st.caption(f"and {whole(len(which) - LISTED)} more")
 
 
 session = current_session()

@@ -13,12 +13,13 @@ from curation.export.verify import Verification, verify
 from curation.export.write import export
 from curation.selection.recipes import Recipe
 from curation.selection.select import Selection
-from curation.ui.cached import recipe_of, selection_of, tokens_by_trace
-from curation.ui.decide import show_told, tell
+from curation.ui.cached import tokens_by_trace
+from curation.ui.decide import show_told, tell, telling
 from curation.ui.format import moment, plural
 from curation.ui.markup import escape
 from curation.ui.push_form import push_form
 from curation.ui.recipe_form import describe
+from curation.ui.selected import recipe_of, selection_of
 from curation.ui.session import Session, current_session
 from curation.ui.sidebar import selection_summary
 
@@ -79,15 +80,12 @@ def contents(session: Session, selection: Selection, format: str, policy: str) -
         st.code(cut, language=None, wrap_lines=True)
 
 
+@telling
 def _write(session: Session, format: str, path: Path, overwrite: bool, policy: str) -> None:
-    try:
-        with st.spinner("Writing"):
-            manifest = export(
-                session.project, session.selection_name, format, path, overwrite=overwrite, masked=policy
-            )
-    except CurationError as error:
-        tell(str(error))
-        return
+    with st.spinner("Writing"):
+        manifest = export(
+            session.project, session.selection_name, format, path, overwrite=overwrite, masked=policy
+        )
     tell(
         f"Wrote {plural(manifest.rows, 'trace')} ({manifest.bytes:,} bytes) to {path}, with manifest and card."
     )

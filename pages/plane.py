@@ -8,7 +8,7 @@ import streamlit as st
 from curation.selection.boundary import Boundary, boundaries
 from curation.selection.select import Selection
 from curation.store.verdicts import KEEP, UNDECIDED, VETO, Codes, verdicts_of
-from curation.ui.cached import agreement_of, by_trace, column_of, current_selection, frame_of
+from curation.ui.cached import agreement_of, by_trace, column_of, frame_of
 from curation.ui.charts import CONFIG, show
 from curation.ui.format import percent, whole
 from curation.ui.lasso import lasso_panel
@@ -16,6 +16,7 @@ from curation.ui.markup import escape
 from curation.ui.plane_figure import STATES, Plane, agreement_figure, place_of, plane_figure, view_range
 from curation.ui.recipe_form import describe
 from curation.ui.region import drawn
+from curation.ui.selected import current_selection
 from curation.ui.session import Session, current_session
 
 VALUES, PLACES = "Values", "Places"

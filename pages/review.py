@@ -4,11 +4,12 @@ import streamlit as st
 
 from curation.selection.queue import ORDERS
 from curation.store.history import batches
-from curation.ui.cached import current_selection, points_of
+from curation.ui.cached import points_of
 from curation.ui.format import VERDICT_WORDS, listed, moment, one_line, plural, short_id, whole
 from curation.ui.markup import cell, escape
 from curation.ui.queue import Queue, basis_of, compared, current_queue, draw_up
 from curation.ui.reader import reader
+from curation.ui.selected import current_selection
 from curation.ui.session import Session, current_session
 from curation.ui.view import current_view
 

@@ -2,21 +2,20 @@
 
 import streamlit as st
 
-from curation.errors import CurationError
 from curation.selection.moved import tokens_in
 from curation.selection.recipes import Recipe
 from curation.selection.saved import save_selection
 from curation.selection.select import Selection
-from curation.ui.cached import selection_of
 from curation.ui.changes import change_line, change_lists, changes
 from curation.ui.conflicts import conflict_line
-from curation.ui.decide import show_told, tell
+from curation.ui.decide import show_told, tell, telling
 from curation.ui.flawed_table import flawed_table
 from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.recipe_form import choose_recipe, describe
 from curation.ui.score_histograms import score_histograms
 from curation.ui.scores import known_tokens_of
+from curation.ui.selected import selection_of
 from curation.ui.session import Session, current_session
 
 
@@ -56,16 +55,13 @@ def save(session: Session, selection: Selection) -> None:
     show_told()
 
 
+@telling
 def _save(session: Session, recipe: Recipe) -> None:
     name = st.session_state["save_name"].strip()
     if not name:
         tell("Write a name first.")
         return
-    try:
-        save_selection(session.project, name, recipe)
-    except CurationError as error:
-        tell(str(error))
-        return
+    save_selection(session.project, name, recipe)
     st.session_state["selection_name"] = name
     tell(f"Saved as {name}; it is the current selection now.")
 

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from curation.errors import CurationError
 from curation.export.formats import FORMATS
 from curation.store.project import Defaults, save_settings
-from curation.ui.decide import show_told, tell
+from curation.ui.decide import show_told, tell, telling
 from curation.ui.markup import escape
 from curation.ui.session import Session, current_session, user_name
 
@@ -67,17 +66,12 @@ def template(session: Session) -> None:
     )
 
 
+@telling
 def _save(session: Session) -> None:
     state = st.session_state
     kind = state["template_kind"]
     chosen = Defaults(state["default_reviewer"].strip(), state["default_format"])
-    try:
-        save_settings(
-            session.project, template=state["template_text"] if kind == OWN else kind, defaults=chosen
-        )
-    except CurationError as error:
-        tell(str(error))
-        return
+    save_settings(session.project, template=state["template_text"] if kind == OWN else kind, defaults=chosen)
     tell("Saved in project.toml.")
 
 

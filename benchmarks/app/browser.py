@@ -1,6 +1,5 @@
 """What a curator does, in a real browser on the running app: seconds from the hand's move to what is on the screen."""
 
-import os
 import statistics
 import subprocess
 import time
@@ -17,10 +16,13 @@ PATIENCE = 60_000  # Milliseconds.
 NEEDLE = "quokka"
 # JavaScript that says what is on the screen; the list stands in a shadow tree of its own.
 INSIDE = """() => {{ for (const host of document.querySelectorAll('*')) {{
-    const found = host.shadowRoot?.querySelector({selector!r}); if (found) return found.dataset.trace; }} }}"""
+    const found = host.shadowRoot?.querySelector({selector!r}); if (found) return found.dataset.trace; }} return null; }}"""
 CHOSEN, FIRST = INSIDE.format(selector=".chosen"), INSIDE.format(selector="tr[data-trace]")
 CAPTION = "() => [...document.querySelectorAll('[data-testid=stCaptionContainer]')].map(one => one.innerText).join('\\n')"
-KEPT = "() => document.querySelector('[data-testid=stMetricValue]')?.innerText"
+HELD = (
+    "() => document.querySelector('.st-key-lasso_veto')?.innerText ?? ''"  # Nothing before the first lasso.
+)
+KEPT = "() => document.querySelector('[data-testid=stMetricValue]')?.innerText ?? null"
 
 Seconds = dict[str, list[float]]
 
@@ -105,7 +107,7 @@ def settle(page: Page) -> None:
 def changed(page: Page, what: str, act: Callable[[], object]) -> float:
     """Seconds from an act until something on the screen is another."""
     before = page.evaluate(what)
-    assert before is not None or "lasso" in what, "what is to change is not on the screen"
+    assert before is not None, "what is to change is not on the screen"
     start = time.perf_counter()
     act()
     page.wait_for_function(f"before => ({what})() !== before", arg=before, polling="raf")
@@ -168,10 +170,4 @@ def lasso(page: Page, left: float, right: float) -> float:
     page.mouse.down()
     for x, y in corners[1:]:
         page.mouse.move(x, y, steps=6)
-    count = "() => document.querySelector('.st-key-lasso_browse')?.parentElement.innerText"
-    return changed(page, count, page.mouse.up)
-
-
-def cores() -> int:
-    """How many cores the server and the browser share."""
-    return len(os.sched_getaffinity(0))
+    return changed(page, HELD, page.mouse.up)

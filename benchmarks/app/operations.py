@@ -27,7 +27,7 @@ from curation.store.decisions import decide, undo
 from curation.store.project import open_project
 from curation.store.search import Search, search_slices
 from curation.store.view import View
-from curation.ui import cached, scores, session, split_figure
+from curation.ui import cached, scores, selected, session, split_figure
 from curation.ui.listing import listing_of
 from curation.ui.region import inside_selection
 from curation.ui.session import Session
@@ -57,10 +57,11 @@ def show_page(opened: Session, view: View, page: int) -> list[str]:
 def read_trace(opened: Session, trace_id: str) -> None:
     """What the reader reads of a trace."""
     run_id = opened.run_id or ""
-    reading.read(opened.catalogue, trace_id)
+    trace = reading.read(opened.catalogue, trace_id)
+    assert trace is not None
     reading.standings(opened.catalogue, run_id, trace_id)
     reading.steps(opened.catalogue, run_id, trace_id)
-    reading.tokens(opened.catalogue, run_id, trace_id)
+    reading.tokens(opened.catalogue, run_id, trace_id, trace.length)
     reading.vetoed_steps(opened.catalogue, trace_id)
     reading.history(opened.catalogue, trace_id)
     nearby.effects(opened.catalogue, run_id, trace_id, 3)
@@ -68,7 +69,7 @@ def read_trace(opened: Session, trace_id: str) -> None:
 
 def move_threshold(opened: Session, recipe: Recipe) -> None:
     """Counts, tokens and histogram of a recipe."""
-    selection = cached.selection_of(opened, recipe)
+    selection = selected.selection_of(opened, recipe)
     tokens = scores.known_tokens_of(opened)
     if tokens is not None:
         tokens_in(tokens, selection.selected)

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table as RichTable
 
 from benchmarks.app.browser import measure
 from benchmarks.app.pool import make_project
@@ -53,10 +52,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "app.json").write_text(json.dumps(figures, indent=2) + "\n")
     for table in app_tables(figures):
-        shown = RichTable(*table.header, title=table.title, title_justify="left")
-        for row in table.rows:
-            shown.add_row(*row)
-        console.print(shown)
+        table.show(console)
 
 
 if __name__ == "__main__":

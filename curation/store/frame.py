@@ -1,6 +1,6 @@
 """All traces of a project in one order: every array of scores, verdicts and kinds is aligned with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -69,10 +69,10 @@ class Frame:
         found[order] = np.minimum(np.searchsorted(self.ids, ids[order]), len(self.ids) - 1)
         return np.where(self.ids[found] == ids, found, -1)
 
-    def mask(self, trace_ids: Iterable[str]) -> Bools:
+    def mask(self, ids: Ids) -> Bools:
         """(T,) whether each trace is among some."""
         inside = np.zeros(len(self.ids), dtype=bool)
-        found = self.indices(as_ids(list(trace_ids)))
+        found = self.indices(ids)
         inside[found[found >= 0]] = True
         return inside
 

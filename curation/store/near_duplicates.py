@@ -64,9 +64,3 @@ def group_of(catalogue: Catalogue, trace_id: str) -> list[str]:
         [trace_id],
     )
     return [str(one) for (one,) in rows]
-
-
-def responses(catalogue: Catalogue, trace_ids: list[str], length: int) -> dict[str, str]:
-    """The first characters of some traces' responses, by trace id."""
-    sql = "SELECT trace_id, left(response, ?) FROM traces WHERE trace_id IN (SELECT unnest(?))"
-    return dict(catalogue.rows(sql, [length, trace_ids]))

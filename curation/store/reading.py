@@ -123,20 +123,16 @@ def steps(catalogue: Catalogue, run_id: str, trace_id: str) -> dict[str, list[St
     return split
 
 
-def tokens(catalogue: Catalogue, run_id: str, trace_id: str) -> dict[str, list[StepValue]]:
+def tokens(catalogue: Catalogue, run_id: str, trace_id: str, length: int) -> dict[str, list[StepValue]]:
     """The tokens of a trace in a run, in order, for each score that was kept by token; none if none was.
 
     A token goes on to the start of the next. Tokens that start at one character, as bytes of it do, are one, with their
-    sum. The end of the sequence starts and stops at the response's length.
+    sum. The end of the sequence starts and stops at the response's `length`.
     """
     found = catalogue.rows(
         "SELECT name, starts, token_values FROM tokens WHERE run_id = ? AND trace_id = ? ORDER BY name",
         [run_id, trace_id],
     )
-    if not found:
-        return {}
-    trace = read(catalogue, trace_id)
-    length = trace.length if trace else 0
     split: dict[str, list[StepValue]] = {}
     for name, starts, values in found:
         sums: dict[int, float] = {}

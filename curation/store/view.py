@@ -113,10 +113,7 @@ def conditions(view: View, facts: Facts) -> dict[str, Bools]:
     if view.search and facts.found is not None:
         held["search"] = facts.found
     if view.among is not None:
-        inside = np.zeros(len(facts.frame), dtype=bool)
-        places = facts.frame.indices(view.among.ids)
-        inside[places[places >= 0]] = True
-        held["among"] = inside
+        held["among"] = facts.frame.mask(view.among.ids)
     return held
 
 

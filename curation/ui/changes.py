@@ -1,6 +1,7 @@
 """What a selection changes: against the saved one, and by the last move of a recipe or a slider in this tab."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -11,14 +12,12 @@ from curation.selection.moved import Moved, moved
 from curation.selection.recipes import Recipe
 from curation.selection.saved import load_recipe
 from curation.selection.select import Selection
-from curation.store.browse import lines
-from curation.ui.cached import frame_of, selection_of
 from curation.ui.format import number, plural, whole
 from curation.ui.markup import escape
+from curation.ui.part_list import part_list
 from curation.ui.scores import known_tokens_of
+from curation.ui.selected import selection_of
 from curation.ui.session import Session
-from curation.ui.walk import list_in_browse, read_in_browse
-from curation.ui.widgets import trace_list
 
 LISTED = 6
 # Recipes that like the low end of the first score that they read.
@@ -79,50 +78,16 @@ def change_line(found: list[Change]) -> None:
 def change_lists(session: Session, selection: Selection, found: list[Change]) -> None:
     """Who enters and who leaves, side by side."""
     for place, one in zip(st.columns(2, gap="large"), found, strict=False):
+        left = one.moved.tokens_left
         with place:
             st.subheader(one.title, anchor=False)
-            _list(
-                session,
-                selection,
-                f"{one.key}_entered",
-                one.moved.entered,
-                one.enters,
-                one.moved.tokens_entered,
-            )
-            left = one.moved.tokens_left
-            _list(
-                session,
-                selection,
-                f"{one.key}_left",
-                one.moved.left,
-                one.leaves,
-                None if left is None else -left,
-            )
-
-
-def _list(
-    session: Session, selection: Selection, key: str, which: Ints, verb: str, tokens: int | None
-) -> None:
-    frame = frame_of(session)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"**{plural(len(which), 'trace')}** {verb}{_tokens(tokens) if len(which) else ''}",
-            width="stretch",
-        )
-        if len(which):
-            st.button(
-                "Show in Browse",
-                key=f"browse_{key}",
-                icon=":material/list:",
-                type="tertiary",
-                on_click=list_in_browse,
-                args=(frame.ids[which],),
-            )
-    if len(which):
-        first = [(trace_id, None) for trace_id in frame.names_of(_liked(selection, which))]
-        trace_list(lines(session.catalogue, first), [], key=f"moved_{key}", on_choose=read_in_browse)
-    if len(which) > LISTED:
-        st.caption(f"and {whole(len(which) - LISTED)} more")
+            for key, which, verb, tokens in (
+                ("entered", one.moved.entered, one.enters, one.moved.tokens_entered),
+                ("left", one.moved.left, one.leaves, None if left is None else -left),
+            ):
+                headline = f"**{plural(len(which), 'trace')}** {verb}{_tokens(tokens) if len(which) else ''}"
+                first = partial(_liked, selection)
+                part_list(session, headline, which, key=f"{one.key}_{key}", listed=LISTED, first=first)
 
 
 def _liked(selection: Selection, which: Ints) -> Ints:

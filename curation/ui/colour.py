@@ -35,7 +35,8 @@ def _step_label(name: str) -> str:
 
 def tokens(session: Session, trace: Reading, name: str) -> list[StepValue]:
     """The tokens to paint: none if the run did not keep them, or nobody asks for them."""
-    kept = reading.tokens(session.catalogue, session.run_id or "", trace.trace_id) if name else {}
+    run_id = session.run_id or ""
+    kept = reading.tokens(session.catalogue, run_id, trace.trace_id, trace.length) if name else {}
     if name not in kept:
         return []
     asked = st.toggle(

@@ -1,11 +1,10 @@
-"""Browse's first line: order, search, saved views."""
+"""Browse's first line: order, search, columns, saved views."""
 
 import streamlit as st
 
-from curation.errors import CurationError
 from curation.store.saved_views import delete_view, list_views, load_view, save_view
 from curation.store.search import Search
-from curation.ui.decide import tell
+from curation.ui.decide import tell, telling
 from curation.ui.markup import escape
 from curation.ui.session import Session
 from curation.ui.view import (
@@ -24,7 +23,7 @@ ORDERS = {True: "Highest first", False: "Lowest first"}
 
 
 def filter_bar(session: Session) -> None:
-    """Order, search and saved views, in one line."""
+    """Order, search, columns and saved views, in one line."""
     view, state = held_view(), st.session_state
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if session.score_names:
@@ -116,24 +115,19 @@ def _views(session: Session) -> None:
     st.caption("Filters, order and columns are saved; traces chosen by a lasso are not.")
 
 
+@telling
 def open_view(session: Session, name: str) -> None:
     """Show a saved view; say why if it cannot be read."""
-    try:
-        show_in_browse(load_view(session.project, name), name)
-    except CurationError as error:
-        tell(str(error))
+    show_in_browse(load_view(session.project, name), name)
 
 
+@telling
 def _save(session: Session) -> None:
     name = st.session_state["view_name"].strip()
     if not name:
         tell("Write a name for the view first.")
         return
-    try:
-        save_view(session.project, name, held_view())
-    except CurationError as error:
-        tell(str(error))
-        return
+    save_view(session.project, name, held_view())
     if held_view().among is None:
         name_view(name)
     tell(f"Saved the view {name}; its link can be shared.")

@@ -10,9 +10,10 @@ from curation.store.frame import Bools
 from curation.store.verdicts import KEEP, UNDECIDED, VETO
 from curation.store.view import Facts, View, conditions, inside
 from curation.ui import charts
-from curation.ui.cached import by_trace, column_of, current_selection, facet_keys_of, facet_of
+from curation.ui.cached import by_trace, column_of, facet_keys_of, facet_of
 from curation.ui.listing import facts_of
 from curation.ui.markup import cell, escape
+from curation.ui.selected import current_selection
 from curation.ui.session import Session
 from curation.ui.view import SELECTIONS, VERDICTS, change, facet_label, set_facet, set_range
 

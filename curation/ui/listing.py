@@ -1,5 +1,6 @@
 """From a view to the list of traces that it is, with what the app has read already."""
 
+import numpy as np
 import streamlit as st
 
 from curation.selection.select import Selection
@@ -7,16 +8,9 @@ from curation.store.frame import Bools
 from curation.store.search import Search, search_slices
 from curation.store.verdicts import verdicts_of
 from curation.store.view import Facts, Listing, View, conditions, inside
-from curation.ui.cached import (
-    by_trace,
-    current_selection,
-    facet_of,
-    frame_of,
-    order_of,
-    order_of_source,
-    source_rows_of,
-)
+from curation.ui.cached import by_trace, facet_of, frame_of, order_of, order_of_source, source_rows_of
 from curation.ui.markup import escape
+from curation.ui.selected import current_selection
 from curation.ui.session import Session
 
 SEARCHES_KEPT = 8
@@ -51,18 +45,18 @@ def found_of(session: Session, wanted: Search) -> Bools:
     kept = _searches(session.key)
     if wanted not in kept:
         total = len(frame_of(session))
-        found = None
+        found = np.zeros(total, dtype=bool)
         place = st.empty()
         # A rerun that a click asks for begins where the bar moves: between two slices.
         for share, some in search_slices(session.catalogue, wanted):
-            found = some if found is None else found | some
+            found |= some
             if share < 1:
                 bar = f"Searching {total:,} traces for “{escape(wanted.text[:40])}”; clear the search to stop it"
                 place.progress(share, bar)
         place.empty()
         while len(kept) >= SEARCHES_KEPT:
             kept.pop(next(iter(kept)), None)
-        kept[wanted] = found if found is not None else frame_of(session).mask([])
+        kept[wanted] = found
     return kept[wanted]
 
 

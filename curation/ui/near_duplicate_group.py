@@ -6,9 +6,10 @@ import numpy as np
 import streamlit as st
 
 from curation.selection.best import Best
+from curation.store import reading
 from curation.store.browse import lines
 from curation.store.columns import Column
-from curation.store.near_duplicates import NearDuplicates, responses
+from curation.store.near_duplicates import NearDuplicates
 from curation.traces.difference import word_difference
 from curation.ui.cached import by_trace, column_of, frame_of
 from curation.ui.format import plural, short_id, whole
@@ -104,13 +105,14 @@ def _difference(session: Session, names: list[str], group: int) -> None:
         key=f"near_right_{group}",
         label_visibility="collapsed",
     )
-    texts = responses(session.catalogue, [left, right], COMPARED)
-    first, second = word_difference(texts[left], texts[right])
+    read = [reading.read(session.catalogue, name) for name in (left, right)]
+    texts = [one.response[:COMPARED] if one else "" for one in read]
+    first, second = word_difference(*texts)
     places = sum(differs for _, differs in first), sum(differs for _, differs in second)
     if not any(places):
         st.caption("The words of these responses are the same.")
     else:
         st.caption(f"{plural(places[0], 'passage')} only on the left, {whole(places[1])} only on the right.")
-    if max(len(text) for text in texts.values()) >= COMPARED:
+    if max(len(text) for text in texts) >= COMPARED:
         st.caption(f"Only the first {whole(COMPARED)} characters of each are compared.")
     difference_view(first, second, key="near_difference")

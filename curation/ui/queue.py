@@ -9,7 +9,8 @@ import streamlit as st
 from curation.selection.choose import Ints
 from curation.selection.queue import by_cluster, in_disagreement, near_boundary
 from curation.store.verdicts import UNDECIDED, verdicts_of
-from curation.ui.cached import by_trace, current_selection, frame_of, points_of
+from curation.ui.cached import by_trace, frame_of, points_of
+from curation.ui.selected import current_selection
 from curation.ui.session import Session
 from curation.ui.walk import open_trace
 

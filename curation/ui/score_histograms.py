@@ -7,11 +7,12 @@ import streamlit as st
 
 from curation.selection.boundary import Boundary
 from curation.selection.select import Selection
-from curation.ui.cached import boundaries_of, column_of
+from curation.ui.cached import column_of
 from curation.ui.charts import show
 from curation.ui.format import number
 from curation.ui.markup import escape
 from curation.ui.scores import histogram_of
+from curation.ui.selected import boundaries_of
 from curation.ui.session import Session
 from curation.ui.split_figure import split_histogram, to_be_clicked
 from curation.ui.threshold import Threshold, set_threshold, threshold_slider

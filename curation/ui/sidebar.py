@@ -11,11 +11,12 @@ from curation.selection.select import Selection
 from curation.store.columns import Floats
 from curation.store.overview import Run
 from curation.ui.address import kept
-from curation.ui.cached import current_selection, tokens_by_trace
+from curation.ui.cached import tokens_by_trace
 from curation.ui.format import listed, moment, percent, plural, whole
 from curation.ui.markup import escape
 from curation.ui.navigation import ICONS
 from curation.ui.reviewer import LONGEST, remember, remembered
+from curation.ui.selected import current_selection
 from curation.ui.session import Session, default_reviewer
 
 

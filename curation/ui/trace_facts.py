@@ -6,9 +6,10 @@ import streamlit as st
 
 from curation.store import reading
 from curation.store.reading import Reading, Standing
-from curation.ui.cached import column_of, current_selection, frame_of
+from curation.ui.cached import column_of, frame_of
 from curation.ui.format import MISSING, VERDICT_WORDS, moment, place, plural, whole, with_error
 from curation.ui.markup import escape
+from curation.ui.selected import current_selection
 from curation.ui.session import Session
 
 _MAIN = ("influence", "perplexity", "nll", "rsr", "rds", "gradient-norm", "tokens", "steps")

@@ -12,9 +12,10 @@ from curation.store.facets import SOURCE
 from curation.store.frame import Ids
 from curation.store.search import check_pattern
 from curation.store.view import Range, View, trace_set
-from curation.ui.cached import current_selection, facet_keys_of
+from curation.ui.cached import facet_keys_of
 from curation.ui.format import listed, number, plural
 from curation.ui.markup import escape
+from curation.ui.selected import current_selection
 from curation.ui.session import Session
 
 VERDICTS = {"": "All", "none": "Undecided", "keep": "Kept by hand", "veto": "Vetoed"}

@@ -30,7 +30,7 @@ def test_the_tokens_of_a_step_add_up_to_it_and_all_of_them_to_the_trace(
     catalogue = open_catalogue(project)
     size = catalogue.rows("SELECT max(abs(value)) FROM scores WHERE name LIKE 'influence/%'")[0][0]
     for trace in TRACES:
-        tokens = reading.tokens(catalogue, run_id, trace.trace_id)
+        tokens = reading.tokens(catalogue, run_id, trace.trace_id, len(trace.response))
         steps = reading.steps(catalogue, run_id, trace.trace_id)
         scores = reading.standings(catalogue, run_id, trace.trace_id)
         assert set(tokens) == {"influence/gold", "influence/incorrect"} == set(steps) - {"nll"}
@@ -89,7 +89,7 @@ def test_tokens_that_are_bytes_of_a_character_are_one(tmp_path: Path) -> None:
     assert kept == [(len("é0𝄞 ü\n0.".encode()) + 1,) * 2]
     for trace in traces:
         scores = reading.standings(catalogue, run_id, trace.trace_id)
-        for name, values in reading.tokens(catalogue, run_id, trace.trace_id).items():
+        for name, values in reading.tokens(catalogue, run_id, trace.trace_id, len(trace.response)).items():
             assert [trace.response[one.start : one.stop] for one in values] == [*trace.response, ""]
             total = sum(one.value or 0 for one in values)
             assert total == pytest.approx(scores[name].value, rel=1e-5)

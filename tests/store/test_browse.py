@@ -55,7 +55,7 @@ def test_the_frame_aligns_traces_of_several_batches(tmp_path: Path) -> None:
     expected = [ids.index(one) if one in ids else -1 for one in shuffled]
     assert frame.indices(as_ids(shuffled)).tolist() == expected
     assert frame.index("") == frame.index("ffffffffffffffffff") == -1
-    assert [frame.names[i] for i in range(63) if frame.mask(ids[4:6])[i]] == ids[4:6]
+    assert [frame.names[i] for i in range(63) if frame.mask(as_ids(ids[4:6]))[i]] == ids[4:6]
 
 
 @pytest.mark.parametrize("letters", ["ab", "0123456789abcdef"])
@@ -72,4 +72,4 @@ def test_the_frame_of_an_empty_project(tmp_path: Path) -> None:
     assert frame.names == ()
     assert frame.index("a") == -1
     assert frame.indices(as_ids(["a"])).tolist() == [-1]
-    assert not frame.mask(["a"]).any()
+    assert not frame.mask(as_ids(["a"])).any()

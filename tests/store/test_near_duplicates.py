@@ -3,7 +3,7 @@
 import shutil
 
 from curation.store.catalogue import Catalogue, open_catalogue
-from curation.store.near_duplicates import group_of, near_duplicates, responses
+from curation.store.near_duplicates import group_of, near_duplicates
 from curation.store.project import Project, open_project
 from curation.store.publish import publishing
 from curation.store.schema import NEAR_DUPLICATES
@@ -33,7 +33,6 @@ def test_groups_are_read_with_their_sizes_and_members(project: Project) -> None:
     assert found.indices[found.members(1)].tolist() == [1, 3]
     assert group_of(catalogue, "c") == ["a", "c", "e"]
     assert group_of(catalogue, "no-such-trace") == []
-    assert responses(catalogue, ["a", "c"], 10) == {"a": "response a", "c": "response c"}
 
 
 def test_the_newest_file_counts_and_an_empty_one_too(project: Project) -> None:

@@ -58,14 +58,14 @@ def test_tokens_cover_the_response_and_add_up_to_the_steps(project: Project) -> 
     catalogue = open_catalogue(project)
     trace = texts(60)[3]
     steps = reading.steps(catalogue, RUN_ID, trace.trace_id)
-    tokens = reading.tokens(catalogue, RUN_ID, trace.trace_id)
+    tokens = reading.tokens(catalogue, RUN_ID, trace.trace_id, len(trace.response))
     assert tokens.keys() == steps.keys()
     for name, values in tokens.items():
         assert "".join(trace.response[one.start : one.stop] for one in values) == trace.response
         for step in steps[name]:
             inside = [one.value or 0.0 for one in values if step.start <= one.start < step.stop]
             assert sum(inside) == pytest.approx(step.value, abs=1e-5)
-    assert reading.tokens(catalogue, RUN_ID, texts(60)[2].trace_id) == {}
+    assert reading.tokens(catalogue, RUN_ID, texts(60)[2].trace_id, 9) == {}
 
 
 def test_history_tells_who_decided_what_and_why(tmp_path: Path) -> None:
