@@ -7,12 +7,15 @@ from playwright.sync_api import Locator, Page, expect
 
 PAGES = ("overview", "browse", "review", "plane", "map", "select", "compare", "export", "runs", "settings")
 MAIN = "[data-testid=stMain]"
-_STILL = """() => document.querySelector('[data-testid=stSidebar] h3')
-    && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
-    && !document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]')
-    && (window.quiet ??= performance.now()) < performance.now() - 250
-    || (document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]') && (window.quiet = undefined))
-"""
+# Longer than a slider waits before it tells the server where it was left.
+_STILL = """() => {
+    const app = document.querySelector('[data-testid=stApp]');
+    const busy = !document.querySelector('[data-testid=stSidebar] h3') || app.dataset.testScriptState !== 'notRunning'
+        || document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]');
+    if (busy) { window.quiet = undefined; return false; }
+    window.quiet ??= performance.now();
+    return window.quiet < performance.now() - 400;
+}"""
 # Leaves of the page, also in components, that reach beyond the window or beyond what their surroundings show.
 _CUT_OFF = """() => {
     const found = [];
