@@ -12,6 +12,7 @@ from curation.ui.filter_bar import filter_bar, open_view
 from curation.ui.filters import filters
 from curation.ui.format import plural
 from curation.ui.listing import listing_of
+from curation.ui.mirror import key_for, value_of
 from curation.ui.reader import reader
 from curation.ui.session import Session, current_session
 from curation.ui.view import clear_filters, current_view, filter_words, name_of_view
@@ -45,8 +46,8 @@ def traces(session: Session, view: View) -> None:
         st.info("No trace fits these filters.")
         return
     pages = -(-listing.count // PAGE_SIZE)
-    st.session_state["browse_page"] = min(max(1, st.session_state.get("browse_page", 1)), pages)
-    offset = (st.session_state["browse_page"] - 1) * PAGE_SIZE
+    page = min(max(1, st.session_state.get("page_of_list", 1)), pages)
+    offset = (page - 1) * PAGE_SIZE
     further = {name: by_trace(session, name) for name in view.columns}
     found = lines(session.catalogue, listing.page(PAGE_SIZE, offset), further)
     if not st.session_state.get("trace"):
@@ -64,7 +65,11 @@ def traces(session: Session, view: View) -> None:
             highlights=found_in(session.catalogue, view.search, texts) if view.search else [],
         )
     if pages > 1:
-        st.pagination(pages, key="browse_page")
+        st.pagination(pages, default=page, key=key_for("browse_page", page), on_change=_turned)
+
+
+def _turned() -> None:
+    st.session_state["page_of_list"] = value_of("browse_page", 1)
 
 
 session = current_session()

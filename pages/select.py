@@ -16,7 +16,7 @@ from curation.ui.recipe_form import choose_recipe, describe
 from curation.ui.score_histograms import score_histograms
 from curation.ui.scores import known_tokens_of
 from curation.ui.selected import selection_of
-from curation.ui.session import Session, current_session
+from curation.ui.session import Session, choose_selection, current_session
 
 
 def numbers(session: Session, selection: Selection) -> None:
@@ -62,7 +62,7 @@ def _save(session: Session, recipe: Recipe) -> None:
         tell("Write a name first.")
         return
     save_selection(session.project, name, recipe)
-    st.session_state["selection_name"] = name
+    choose_selection(name)
     tell(f"Saved as {name}; it is the current selection now.")
 
 

@@ -17,6 +17,9 @@ HIGHLIGHTED = 50
 ROW_GROUP = 122_880  # Rows that DuckDB gives a thread at a time.
 
 
+How = Literal["written", "any case", "pattern"]
+
+
 @dataclass(frozen=True)
 class Search:
     """What is looked for in problems and responses.
@@ -27,7 +30,7 @@ class Search:
     """
 
     text: str
-    how: Literal["written", "any case", "pattern"] = "written"
+    how: How = "written"
 
     @property
     def pattern(self) -> str:

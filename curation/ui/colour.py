@@ -5,6 +5,7 @@ import streamlit as st
 from curation.store import reading
 from curation.store.reading import Reading, StepValue
 from curation.ui.markup import escape
+from curation.ui.mirror import key_for, value_of
 from curation.ui.session import Session
 
 
@@ -14,19 +15,23 @@ def score_of(steps: dict[str, list[StepValue]]) -> str:
         return ""
     order = [f"influence/{group}" for group in ("gold", "correct", "incorrect")]
     names = sorted(steps, key=lambda name: (order.index(name) if name in order else 9, name))
-    held = st.session_state.get("reader_colour")
-    # Written on every run: after a change of pages the browser shows a value that nobody chose only if it is told.
-    st.session_state["reader_colour"] = held if held in names else names[0]
-    chosen = st.segmented_control(
+    held = st.session_state.get("coloured_by")
+    name = held if held in names else names[0]
+    st.segmented_control(
         "Colour steps by",
         names,
+        default=name,
         required=True,
-        key="reader_colour",
-        persist_state="session",
+        key=key_for("reader_colour", name),
+        on_change=_coloured,
         format_func=_step_label,
         help="What learning a step does to the completions of a group; nll says how surprising the step is.",
     )
-    return chosen or names[0]
+    return name
+
+
+def _coloured() -> None:
+    st.session_state["coloured_by"] = value_of("reader_colour")
 
 
 def _step_label(name: str) -> str:

@@ -13,6 +13,7 @@ from curation.store.log import Decided
 from curation.ui.format import plural, short_id
 from curation.ui.guard import said_of
 from curation.ui.markup import sentence
+from curation.ui.mirror import key_of, renew, value_of
 from curation.ui.session import current_session
 from curation.ui.walk import Walk
 
@@ -79,10 +80,10 @@ def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
         st.button("Previous", key="previous", shortcut="Left", on_click=_move, args=(walk, trace_id, -1))
         st.button("Next", key="next", shortcut="Right", on_click=_move, args=(walk, trace_id, 1))
     with st.container(horizontal=True, gap="small"):
-        st.text_input(
-            "Reason", key="reason", placeholder="Reason, kept with the decision", label_visibility="collapsed"
-        )
-        st.text_input("Note", key="note", placeholder="Note", label_visibility="collapsed")
+        for name, asked in (("reason", "Reason, kept with the decision"), ("note", "Note")):
+            st.text_input(
+                name.capitalize(), key=key_of(name), placeholder=asked, label_visibility="collapsed"
+            )
 
 
 @telling
@@ -98,7 +99,7 @@ def veto_step(trace_id: str, start: int, stop: int) -> None:
     """Take a step out of the loss, or let it back in; for the step's own button."""
     session = current_session()
     vetoed = (start, stop) in reading.vetoed_steps(session.catalogue, trace_id)
-    reason, note = st.session_state.get("reason", ""), st.session_state.get("note", "")
+    reason, note = value_of("reason", ""), value_of("note", "")
     verdict: Verdict = "undecided" if vetoed else "veto"
     decide(
         session.project,
@@ -125,9 +126,10 @@ def _kind(verdict: str, current: str) -> Literal["primary", "secondary"]:
 def _record(walk: Walk, trace_id: str, verdict: Verdict) -> None:
     session = current_session()
     following = walk.after_decision(session, trace_id)
-    reason, note = st.session_state.get("reason", ""), st.session_state.get("note", "")
+    reason, note = value_of("reason", ""), value_of("note", "")
     decide(session.project, [trace_id], verdict, reason=reason, note=note, actor=session.reviewer)
-    st.session_state["reason"] = st.session_state["note"] = ""
+    renew("reason")
+    renew("note")
     tell(f"{DONE[verdict]} {short_id(trace_id)}; Z takes it back.")
     walk.show(session, following or trace_id)
 

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from curation.store.saved_views import delete_view, list_views, load_view, save_view
-from curation.store.search import Search
+from curation.store.search import How, Search
 from curation.ui.decide import tell, telling
 from curation.ui.markup import escape
+from curation.ui.mirror import key_for, value_of
 from curation.ui.session import Session
 from curation.ui.view import (
     MOST_COLUMNS,
@@ -24,32 +25,37 @@ ORDERS = {True: "Highest first", False: "Lowest first"}
 
 def filter_bar(session: Session) -> None:
     """Order, search, columns and saved views, in one line."""
-    view, state = held_view(), st.session_state
+    view = held_view()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if session.score_names:
-            state["browse_score"] = current_view(session).score
-            st.selectbox("Rank by", session.score_names, key="browse_score", on_change=_ranked)
-            state["browse_order"] = view.descending
+            score, names = current_view(session).score or session.score_names[0], session.score_names
+            st.selectbox(
+                "Rank by", names, names.index(score), key=key_for("browse_score", score), on_change=_ranked
+            )
             st.selectbox(
                 "Order",
                 list(ORDERS),
+                list(ORDERS).index(view.descending),
                 format_func=ORDERS.__getitem__,
-                key="browse_order",
+                key=key_for("browse_order", view.descending),
                 on_change=_ranked,
                 width=150,
             )
-        state["browse_search"] = view.search.text if view.search else ""
+        text = view.search.text if view.search else ""
         st.text_input(
-            "Search", key="browse_search", placeholder="Text of problem or response", on_change=_searched
+            "Search",
+            text,
+            key=key_for("browse_search", text),
+            placeholder="Text of problem or response",
+            on_change=_searched,
         )
-        if view.search:
-            state["browse_how"] = view.search.how
+        how = view.search.how if view.search else _held_how()
         st.selectbox(
             "Find",
             list(HOWS),
+            list(HOWS).index(how),
             format_func=HOWS.__getitem__,
-            key="browse_how",
-            persist_state="session",
+            key=key_for("browse_how", how),
             on_change=_searched,
             width=130,
             help="The text as it is written; in small or capital letters alike; or a regular expression (RE2).",
@@ -64,25 +70,31 @@ def filter_bar(session: Session) -> None:
 
 
 def _ranked() -> None:
-    change(score=st.session_state["browse_score"], descending=st.session_state["browse_order"])
+    change(score=value_of("browse_score"), descending=value_of("browse_order", True))
 
 
 def _searched() -> None:
-    text = st.session_state["browse_search"]
-    change(search=Search(text, st.session_state["browse_how"] or "written") if text else None)
+    text, st.session_state["search_how"] = value_of("browse_search", ""), value_of("browse_how", "written")
+    change(search=Search(text, _held_how()) if text else None)
+
+
+def _held_how() -> How:
+    """How the tab looks for a text."""
+    how: How = st.session_state.get("search_how", "written")
+    return how
 
 
 def _columns(session: Session) -> None:
     """Further scores of the list."""
     view = current_view(session)
-    st.session_state["browse_columns"] = list(view.columns)
     st.multiselect(
         "Further scores in the list",
         [name for name in session.score_names if name != view.score],
-        key="browse_columns",
+        list(view.columns),
+        key=key_for("browse_columns", list(view.columns)),
         max_selections=MOST_COLUMNS,
         placeholder=f"At most {MOST_COLUMNS}",
-        on_change=lambda: set_columns(st.session_state["browse_columns"]),
+        on_change=lambda: set_columns(value_of("browse_columns", [])),
     )
 
 

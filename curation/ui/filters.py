@@ -13,6 +13,7 @@ from curation.ui import charts
 from curation.ui.cached import by_trace, column_of, facet_keys_of, facet_of
 from curation.ui.listing import facts_of
 from curation.ui.markup import cell, escape
+from curation.ui.mirror import key_for, key_of, renew, value_of
 from curation.ui.selected import current_selection
 from curation.ui.session import Session
 from curation.ui.view import SELECTIONS, VERDICTS, change, facet_label, set_facet, set_range
@@ -78,26 +79,30 @@ def _ranges(session: Session, view: View) -> None:
             (low, "at least", one.low if one else None),
             (high, "at most", one.high if one else None),
         ):
-            key = f"limit_{end}_{name}"
-            st.session_state[key] = value
             place.number_input(
-                f"{escape(name)} {end}", key=key, format="%.4g", on_change=_limited, args=(name,)
+                f"{escape(name)} {end}",
+                value=value,
+                key=key_for(f"limit_{end}_{name}", value),
+                format="%.4g",
+                on_change=_limited,
+                args=(name,),
             )
     others = [name for name in session.score_names if name not in limited and name != view.score]
     if others:
-        st.selectbox("Limit another score", others, index=None, key="more_range", on_change=_limit_another)
+        key = key_of("more_range")
+        st.selectbox("Limit another score", others, index=None, key=key, on_change=_limit_another)
 
 
 def _limited(name: str) -> None:
-    low, high = (st.session_state[f"limit_{end}_{name}"] for end in ("at least", "at most"))
+    low, high = (value_of(f"limit_{end}_{name}") for end in ("at least", "at most"))
     set_range(name, low, high)
 
 
 def _limit_another() -> None:
     more = st.session_state.setdefault("more_ranges", [])
-    if (name := st.session_state["more_range"]) and name not in more:
+    if (name := value_of("more_range")) and name not in more:
         st.session_state["more_ranges"] = [*more, name]
-    st.session_state["more_range"] = None
+    renew("more_range")
 
 
 def _verdicts(view: View, facts: Facts, held: Held) -> None:
@@ -108,13 +113,13 @@ def _verdicts(view: View, facts: Facts, held: Held) -> None:
         for name, code in (("none", UNDECIDED), ("keep", KEEP), ("veto", VETO))
     }
     counts[""] = sum(counts.values())
-    st.session_state["browse_verdict"] = view.verdict
     st.segmented_control(
         "Verdict",
         list(VERDICTS),
+        default=view.verdict,
         format_func=lambda name: f"{VERDICTS[name]} {counts[name]:,}",
-        key="browse_verdict",
-        on_change=lambda: change(verdict=st.session_state["browse_verdict"] or ""),
+        key=key_for("browse_verdict", view.verdict),
+        on_change=lambda: change(verdict=value_of("browse_verdict") or ""),
     )
 
 
@@ -124,13 +129,13 @@ def _selection(session: Session, view: View, facts: Facts, held: Held) -> None:
     chosen = int(np.count_nonzero(others & selection.selected)) if selection else 0
     every = int(np.count_nonzero(others))
     counts = {"": every, "in": chosen, "out": every - chosen}
-    st.session_state["browse_selection"] = view.selection
     st.segmented_control(
         f"Selection {escape(session.selection_name)}",
         list(SELECTIONS),
+        default=view.selection,
         format_func=lambda name: f"{SELECTIONS[name]} {counts[name]:,}",
-        key="browse_selection",
-        on_change=lambda: change(selection=st.session_state["browse_selection"] or ""),
+        key=key_for("browse_selection", view.selection),
+        on_change=lambda: change(selection=value_of("browse_selection") or ""),
     )
 
 
@@ -143,15 +148,14 @@ def _facet(session: Session, view: View, facts: Facts, held: Held, key: str) -> 
     counts = dict(
         zip(facet.values, facet.counts(inside(held, facts.frame, without=f"facet:{key}")), strict=True)
     )
-    chosen = dict(view.facets).get(key, ())
-    widget = f"facet_{key}"
-    st.session_state[widget] = [value for value in shown if value in chosen]
+    chosen = [value for value in dict(view.facets).get(key, ()) if value in shown]
     st.pills(
         escape(facet_label(key)),
         shown,
         selection_mode="multi",
+        default=chosen,
         wrap=True,
         format_func=lambda value: f"{cell(value[:40])} {counts[value]:,}",
-        key=widget,
-        on_change=lambda: set_facet(key, tuple(st.session_state[widget])),
+        key=key_for(f"facet_{key}", chosen),
+        on_change=lambda: set_facet(key, tuple(value_of(f"facet_{key}", ()))),
     )

@@ -5,7 +5,7 @@ import streamlit as st
 from curation.selection.saved import list_selections
 from curation.ui.address import asked, show
 from curation.ui.markup import escape
-from curation.ui.session import Session, current_session
+from curation.ui.session import Session, choose_run, choose_selection, current_session
 from curation.ui.sidebar import run_label
 
 
@@ -17,9 +17,9 @@ def follow_link(session: Session) -> Session:
     """
     run_id, selection = asked("run"), asked("selection")
     if run_id in {run.run_id for run in session.runs}:
-        st.session_state["run_id"] = run_id
+        choose_run(run_id)
     if selection in list_selections(session.project):
-        st.session_state["selection_name"] = selection
+        choose_selection(selection)
     if run_id or selection:
         session = current_session()
     if missing := _missing(session, run_id, selection):

@@ -27,7 +27,6 @@ def group_list(session: Session, found: NearDuplicates, best: Best) -> int:
     count = len(found.sizes)
     pages = -(-count // PAGE_SIZE)
     page = min(max(1, st.session_state.get("near_page", 1)), pages)
-    st.session_state["near_page"] = page
     shown = range((page - 1) * PAGE_SIZE, min(page * PAGE_SIZE, count))
     first = best.order[np.searchsorted(found.groups, shown)]
     names = dict(zip(shown, frame_of(session).names_of(found.indices[first]), strict=True))
@@ -49,7 +48,7 @@ def group_list(session: Session, found: NearDuplicates, best: Best) -> int:
         chosen=names[group],
     )
     if pages > 1:
-        st.pagination(pages, key="near_page")
+        st.pagination(pages, default=page, key="near_page")
     return group
 
 

@@ -22,6 +22,7 @@ from curation.ui.format import (
     whole,
 )
 from curation.ui.markup import escape, rendered
+from curation.ui.mirror import key_of, value_of
 from curation.ui.session import Session
 from curation.ui.walk import Walk
 from curation.ui.widgets import step_view
@@ -31,7 +32,7 @@ RAW, BESIDE, RENDERED = "Raw", "Side by side", "Rendered"
 
 def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     """Show a trace of the project, or say that there is none of that id."""
-    trace = reading.read(session.catalogue, trace_id, st.session_state.get("reader_part", 1) - 1)
+    trace = reading.read(session.catalogue, trace_id, value_of("reader_part", 1) - 1)
     if trace is None:
         st.info(f"No trace here has the id {escape(trace_id[:40])}; choose one in the list.")
         show_told()
@@ -106,7 +107,7 @@ def _response(session: Session, trace: Reading, highlights: list[str]) -> None:
         st.caption(
             f"A long response: {whole(trace.length)} characters in {trace.parts} parts, raw and complete."
         )
-        st.number_input("Part", 1, trace.parts, key="reader_part")
+        st.number_input("Part", 1, trace.parts, key=key_of("reader_part"))
     if session.run and steps and not any(one.startswith("influence/") for one in steps):
         st.caption(_not_split(str(session.run.parameters.get("steps", "none"))))
     vetoed = reading.vetoed_steps(session.catalogue, trace.trace_id)

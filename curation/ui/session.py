@@ -86,11 +86,11 @@ def current_session() -> Session:
         catalogue.refresh()
     key = (str(project.root.resolve()), *catalogue.files)
     runs = _runs(key, catalogue)
-    chosen = st.session_state.get("run_id")
+    chosen = st.session_state.get("chosen_run")
     run = next((run for run in runs if run.run_id == chosen), runs[0] if runs else None)
     names = _score_names(key, catalogue, run.run_id) if run else []
     saved = list_selections(project)
-    selection = st.session_state.get("selection_name")
+    selection = st.session_state.get("chosen_selection")
     return Session(
         project=project,
         catalogue=catalogue,
@@ -101,6 +101,16 @@ def current_session() -> Session:
         reviewer=st.session_state.get("reviewer", remembered()).strip() or default_reviewer(project),
         selection_name=selection if selection in saved else (saved[0] if saved else ""),
     )
+
+
+def choose_run(run_id: str) -> None:
+    """Make a run this tab's."""
+    st.session_state["chosen_run"] = run_id
+
+
+def choose_selection(name: str) -> None:
+    """Make a saved selection this tab's."""
+    st.session_state["chosen_selection"] = name
 
 
 def default_reviewer(project: Project) -> str:

@@ -14,10 +14,11 @@ from curation.ui.address import kept
 from curation.ui.cached import tokens_by_trace
 from curation.ui.format import listed, moment, percent, plural, whole
 from curation.ui.markup import escape
+from curation.ui.mirror import key_for, value_of
 from curation.ui.navigation import ICONS
 from curation.ui.reviewer import LONGEST, remember, remembered
 from curation.ui.selected import current_selection
-from curation.ui.session import Session, default_reviewer
+from curation.ui.session import Session, choose_run, choose_selection, default_reviewer
 
 
 def sidebar(session: Session, pages: Sequence[StreamlitPage]) -> None:
@@ -52,9 +53,10 @@ def _pickers(session: Session) -> None:
         st.selectbox(
             "Run",
             list(labels),
+            list(labels).index(session.run_id or ""),
             format_func=labels.__getitem__,
-            key="run_id",
-            persist_state="session",
+            key=key_for("run_id", session.run_id),
+            on_change=lambda: choose_run(value_of("run_id", "")),
             help="Scores on every page are those of this run.",
         )
         families = dict.fromkeys(name.partition("/")[0] for name in session.score_names)
@@ -79,7 +81,13 @@ def _selection_line(session: Session) -> None:
     if not saved:
         st.caption("No selection yet: the Select page makes one.")
         return
-    st.selectbox("Selection", saved, key="selection_name", persist_state="session")
+    st.selectbox(
+        "Selection",
+        saved,
+        saved.index(session.selection_name),
+        key=key_for("selection_name", session.selection_name),
+        on_change=lambda: choose_selection(value_of("selection_name", "")),
+    )
     selection = current_selection(session)
     if selection is None:
         st.caption("This selection cannot be made from the runs that are here; the Select page says why.")

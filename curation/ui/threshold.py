@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from curation.selection.histogram import BARS, Histogram
 from curation.store.columns import Column
 from curation.ui.cached import column_of
 from curation.ui.markup import escape
+from curation.ui.mirror import key_for, value_of
 from curation.ui.scores import histogram_of
 from curation.ui.session import Session
 
@@ -19,21 +20,37 @@ from curation.ui.session import Session
 STEPS = 8 * BARS
 
 
+class ThresholdOf(NamedTuple):
+    """What a threshold is of: a run's score, and whether values up to it are kept, or those from it on."""
+
+    run_id: str | None
+    score: str
+    at_most: bool
+
+
 @dataclass(frozen=True)
 class Threshold:
     """Where a recipe of one score stops.
 
     Attributes:
-        score: The score.
-        at_most: Whether values up to the threshold are kept, or those from it on.
+        of: What it is of.
         value: The threshold.
         bars: The score's histogram, which it moves along.
     """
 
-    score: str
-    at_most: bool
+    of: ThresholdOf
     value: float
     bars: Histogram
+
+    @property
+    def score(self) -> str:
+        """The score."""
+        return self.of.score
+
+    @property
+    def at_most(self) -> bool:
+        """Whether values up to the threshold are kept."""
+        return self.of.at_most
 
     @property
     def line(self) -> Boundary:
@@ -47,14 +64,16 @@ class Threshold:
 
 def held_threshold(session: Session, score: str, *, at_most: bool) -> Threshold:
     """The threshold that this tab holds for a score; at first where the share draws its line."""
-    bars, of = histogram_of(session, score), (session.run_id, score, at_most)
-    held: dict[tuple[str | None, str, bool], float] = st.session_state.setdefault("thresholds", {})
-    if "threshold" not in st.session_state or st.session_state.get("threshold_of") != of:
-        value = held[of] if of in held else _line_of_share(session, score, at_most=at_most)
-        st.session_state["threshold"] = on_a_step(value, bars)
-        st.session_state["threshold_of"] = of
-    held[of] = st.session_state["threshold"]
-    return Threshold(score, at_most, held[of], bars)
+    bars, of = histogram_of(session, score), ThresholdOf(session.run_id, score, at_most)
+    if of not in _held():
+        _held()[of] = on_a_step(_line_of_share(session, score, at_most=at_most), bars)
+    return Threshold(of, _held()[of], bars)
+
+
+def _held() -> dict[ThresholdOf, float]:
+    """The thresholds of this tab."""
+    held: dict[ThresholdOf, float] = st.session_state.setdefault("thresholds", {})
+    return held
 
 
 def threshold_slider(threshold: Threshold) -> None:
@@ -65,8 +84,10 @@ def threshold_slider(threshold: Threshold) -> None:
         f"Keep {escape(threshold.score)} of {'at most' if threshold.at_most else 'at least'}",
         low,
         high,
+        threshold.value,
         step=(high - low) / STEPS,
-        key="threshold",
+        key=key_for("threshold", threshold.value),
+        on_change=lambda: _held().update({threshold.of: value_of("threshold")}),
         format=f"%.{decimals}f",
         help="A click on a bar of the histogram keeps that bar and all that is better.",
     )
@@ -81,7 +102,7 @@ def set_threshold(chart: str, threshold: Threshold) -> None:
     value = last.get(chart) if value is None else value
     if value is not None:
         last[chart] = value
-        st.session_state["threshold"] = on_a_step(value, threshold.bars)
+        _held()[threshold.of] = on_a_step(value, threshold.bars)
 
 
 def pointed_at(selection: Mapping[str, Any], bars: Histogram, *, at_most: bool) -> float | None:

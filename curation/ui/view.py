@@ -39,7 +39,7 @@ def show_in_browse(view: View, name: str = "") -> None:
     """Make this the view of the tab; `name`: under which it is saved; for callbacks of any page."""
     st.session_state["view"] = view
     name_view(name)
-    st.session_state["browse_page"] = 1
+    st.session_state["page_of_list"] = 1
     st.session_state["trace"] = ""
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from curation.store.frame import Ids
 from curation.ui.listing import listing_of
+from curation.ui.mirror import renew
 from curation.ui.navigation import go_to
 from curation.ui.session import Session
 from curation.ui.view import among, current_view, show_in_browse
@@ -17,7 +18,7 @@ PAGE_SIZE = 100
 def open_trace(trace_id: str) -> None:
     """Show a trace in the reader."""
     st.session_state["trace"] = trace_id
-    st.session_state["reader_part"] = 1
+    renew("reader_part")
 
 
 def read_in_browse(trace_id: str) -> None:
@@ -67,4 +68,4 @@ class ViewWalk:
 def turn_to(session: Session, trace_id: str) -> None:
     """Turn the list to the page that a trace is on."""
     place = listing_of(session, current_view(session)).position(trace_id)
-    st.session_state["browse_page"] = place // PAGE_SIZE + 1
+    st.session_state["page_of_list"] = place // PAGE_SIZE + 1

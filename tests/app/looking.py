@@ -28,3 +28,9 @@ def words(app: AppTest) -> str:
     elements = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success, *app.title]
     elements += [*app.subheader, *app.code]
     return "\n".join(str(element.value) for element in elements).replace("\u2060", "").replace("\\", "")
+
+
+def key_now(app: AppTest, name: str) -> str:
+    """The key that a widget of this name has by now (`ui.mirror`)."""
+    turn = app.session_state["widget_turns"].get(name, 0)
+    return f"{name}-{turn}" if turn else name

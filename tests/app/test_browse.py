@@ -9,7 +9,7 @@ from curation.store import reading
 from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
 from curation.traces.trace import Trace
-from tests.app.looking import lists, step_views, words
+from tests.app.looking import key_now, lists, step_views, words
 from tests.app.project import HOSTILE, build_project, texts
 
 Open = Callable[..., AppTest]
@@ -49,7 +49,7 @@ def test_keep_and_veto_are_on_disk_and_the_next_trace_is_shown(open_app: Open, p
     app.button(key="veto").click().run()
     assert verdicts(project) == {first: "veto"}
     assert lists(app)[0]["chosen"] == second
-    assert app.text_input(key="reason").value == ""
+    assert app.text_input(key=key_now(app, "reason")).value == ""
     app.button(key="keep").click().run()
     assert verdicts(project) == {first: "veto", second: "keep"}
     marks = {trace["id"]: trace["verdict"] for trace in lists(app)[0]["traces"]}
@@ -105,7 +105,7 @@ def test_search_and_filters_narrow_the_list_and_clear(open_app: Open, project: P
     app.button_group(key="facet_:source").set_value(["sums.jsonl"]).run()
     app.number_input(key="limit_at least_influence/gold").set_value(1.0).run()
     assert 0 < len(shown(app)) < 60 - len(HOSTILE)
-    app.text_input(key="browse_search").set_value("in no trace at all").run()
+    app.text_input(key=key_now(app, "browse_search")).set_value("in no trace at all").run()
     assert "No trace fits these filters" in words(app)
 
 
@@ -228,7 +228,7 @@ def test_a_response_of_ten_megabytes_is_shown_in_parts(
     project = build_project(tmp_path_factory.mktemp("long") / "project", traces=[long, *texts(12)])
     app = open_app(project.root, "browse", trace=long.trace_id)
     assert "209 parts" in words(app)
-    app.number_input(key="reader_part").set_value(209).run()
+    app.number_input(key=key_now(app, "reader_part")).set_value(209).run()
     part = "".join(step["text"] for step in step_views(app)[1]["steps"])
     assert part == long.response[208 * reading.PART :]
 

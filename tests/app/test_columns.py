@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from curation.store.project import Project
 from curation.store.saved_views import load_view, save_view
 from curation.store.view import View
-from tests.app.looking import lists
+from tests.app.looking import key_now, lists
 from tests.app.project import HOSTILE
 
 Open = Callable[..., AppTest]
@@ -46,7 +46,7 @@ def test_the_ranking_score_is_no_further_column(open_app: Open, project: Project
     app.selectbox(key="browse_score").set_value("perplexity").run()
     assert lists(app)[0]["score_titles"] == ["perplexity", "rsr"]
     app.button(key="next").click().run()
-    assert app.multiselect(key="browse_columns").value == ["rsr"]
+    assert app.multiselect(key=key_now(app, "browse_columns")).value == ["rsr"]
 
 
 def test_columns_live_in_views_and_outlive_filters(open_app: Open, project: Project) -> None:

@@ -11,7 +11,7 @@ from curation.store.project import Project
 from curation.store.saved_views import save_view
 from curation.store.view import Range, View
 from curation.ui import address
-from tests.app.looking import lists, words
+from tests.app.looking import key_now, lists, words
 from tests.app.project import HOSTILE, RUN_ID
 from tests.app.runs import TURNED, add_turned_run
 
@@ -29,7 +29,8 @@ def rich(project: Project) -> Project:
 
 
 def shown(app: AppTest) -> tuple[str, str]:
-    return app.selectbox(key="run_id").value, app.selectbox(key="selection_name").value
+    run, selection = (app.selectbox(key=key_now(app, name)) for name in ("run_id", "selection_name"))
+    return run.value, selection.value
 
 
 @pytest.mark.parametrize("page", ["overview", "browse", "plane", "map", "export", "runs"])

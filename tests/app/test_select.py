@@ -21,7 +21,7 @@ from curation.store.publish import publishing
 from curation.store.schema import RUN
 from curation.ui.format import number
 from curation.ui.markup import escape
-from tests.app.looking import lists, words
+from tests.app.looking import key_now, lists, words
 from tests.app.project import HOSTILE, RUN_ID
 
 Open = Callable[..., AppTest]
@@ -195,14 +195,14 @@ def test_each_score_has_a_threshold_of_its_own_and_keeps_it(open_app: Open, proj
     app.button_group(key="keep_by").set_value("Threshold").run()
     app.slider(key="threshold").set_value(1.0).run()
     app.selectbox(key="recipe_score").set_value("rsr").run()
-    other = app.slider(key="threshold").value
+    other = app.slider(key=key_now(app, "threshold")).value
     assert 1 <= other <= 9
     app.selectbox(key="recipe_score").set_value("influence/gold").run()
-    held = app.slider(key="threshold").value
+    held = app.slider(key=key_now(app, "threshold")).value
     assert held == pytest.approx(1.0, abs=0.01)
     app.switch_page("pages/overview.py").run()
     app.switch_page("pages/select.py").run()
-    assert app.slider(key="threshold").value == held
+    assert app.slider(key=key_now(app, "threshold")).value == held
 
 
 def test_conflicts_with_decisions_are_counted_in_words_and_shown(open_app: Open, project: Project) -> None:
@@ -323,7 +323,7 @@ def test_hostile_names_of_groups_are_shown_as_they_are(open_app: Open, project: 
             }
             load(connection, "scores", pa.table(table))
     app = open_app(project.root, "select")
-    app.session_state["run_id"] = "20300101-000000-later"
+    app.session_state["chosen_run"] = "20300101-000000-later"
     app.selectbox(key="recipe").set_value("top").run()
     app.selectbox(key="recipe_score").set_value(score).run()
     app.button_group(key="keep_by").set_value("Threshold").run()
