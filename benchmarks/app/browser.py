@@ -128,7 +128,9 @@ def sort_by(page: Page, score: str) -> float:
 
 def next_page(page: Page) -> float:
     """Turn to the next page of the list."""
-    return changed(page, FIRST, page.locator(".st-key-browse_page").get_by_role("button").last.click)
+    return changed(
+        page, FIRST, page.locator("[class*='st-key-browse_page']").get_by_role("button").last.click
+    )
 
 
 def search(page: Page, text: str) -> float:

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from curation.store.catalogue import open_catalogue
 from curation.store.log import decision_log
 from curation.store.project import Project
-from tests.browser.looking import settle
+from tests.browser.looking import settle, widget
 
 Corner = tuple[float, float]
 LEFT_HALF: tuple[Corner, ...] = ((0.01, 0.01), (0.5, 0.01), (0.5, 0.99), (0.01, 0.99), (0.01, 0.01))
@@ -23,7 +23,7 @@ _POINTS = """(plot) => {
 
 def write(tab: Page, key: str, text: str) -> None:
     """Write into the text input of a key, and leave it by Enter."""
-    field = tab.locator(f".st-key-{key} input")
+    field = widget(tab, key).locator("input")
     field.fill(text)
     field.press("Enter")
     field.blur()  # Keys are shortcuts again.
@@ -32,7 +32,7 @@ def write(tab: Page, key: str, text: str) -> None:
 
 def choose(tab: Page, key: str, option: str) -> None:
     """Choose from the list of a key."""
-    tab.locator(f".st-key-{key}").get_by_role("combobox").click()
+    widget(tab, key).get_by_role("combobox").click()
     tab.get_by_role("option", name=option, exact=True).click()
     settle(tab)
 

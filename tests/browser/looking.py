@@ -93,6 +93,11 @@ def nested_scrolls(tab: Page) -> list[str]:
     return cast(list[str], tab.evaluate(_NESTED))
 
 
+def widget(tab: Page, name: str) -> Locator:
+    """The widget of a name, however often it was made anew (`ui.mirror`)."""
+    return tab.locator(f".st-key-{name}, [class*='st-key-{name}-']")
+
+
 def row(tab: Page, trace_id: str) -> Locator:
     """A trace's row in a list."""
     return tab.locator(f"tr[data-trace='{trace_id}']")

@@ -16,7 +16,7 @@ from curation.store.project import Project
 from tests.app.project import RUN_ID, lines_of
 from tests.browser.finding import TRACES, save_a_view_and_open_its_link, search
 from tests.browser.hands import choose, click, kept_in_words, lasso, ranked, verdicts, write
-from tests.browser.looking import fails, open_page, row, settle, turn
+from tests.browser.looking import fails, open_page, row, settle, turn, widget
 from tests.browser.watched import watched
 
 pytestmark = pytest.mark.browser
@@ -70,7 +70,7 @@ def read_and_decide(tab: Page, project: Project) -> None:
     assert {event["actor"] for event in decision_log(project).to_pylist()} == {"Ada"}
     turn(tab, "review")
     for key, shown in (("reader_show", "Raw"), ("reader_colour", "gold")):
-        expect(tab.locator(f".st-key-{key}").get_by_role("radio", name=shown)).to_be_checked()
+        expect(widget(tab, key).get_by_role("radio", name=shown)).to_be_checked()
     turn(tab, "browse")
 
 
@@ -112,7 +112,7 @@ def save_two_selections(tab: Page, project: Project) -> None:
     save_selection(tab, project, "share")
     tab.locator(".st-key-keep_by").get_by_text("Threshold").click()
     settle(tab)
-    threshold = tab.locator(".st-key-threshold").get_by_role("slider").first
+    threshold = widget(tab, "threshold").get_by_role("slider").first
     threshold.focus()
     for _ in range(40):
         threshold.press("ArrowRight")
@@ -172,7 +172,7 @@ def reload_and_find_it_all(tab: Page, project: Project) -> None:
     settle(tab)
     first, second, third = ranked(project)[:3]
     expect(tab).to_have_url(re.compile(f"run={RUN_ID}"))
-    expect(tab.locator(".st-key-selection_name").get_by_role("combobox")).to_have_value("share")
+    expect(widget(tab, "selection_name").get_by_role("combobox")).to_have_value("share")
     expect(tab.locator(".st-key-reviewer input")).to_have_value("Ada")
     expect(tab.get_by_text(re.compile(r"^\d+ traces:.*influence/gold"))).to_be_visible()
     click(tab, "clear")
