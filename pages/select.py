@@ -42,25 +42,33 @@ def numbers(session: Session, selection: Selection) -> None:
             st.caption(said)
 
 
-def save(session: Session, selection: Selection) -> None:
+def save_form() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Save under the name", key="save_name", placeholder="half-influence", width=280)
-        st.button(
-            "Save",
-            key="save",
-            type="primary",
-            on_click=_save,
-            args=(session, selection.recipe),
-        )
+        st.button("Save", key="save", type="primary", on_click=_ask_to_save)
     show_told()
 
 
-@telling
-def _save(session: Session, recipe: Recipe) -> None:
+def _ask_to_save() -> None:
     name = st.session_state["save_name"].strip()
-    if not name:
+    if name:
+        st.session_state["save_as"] = name
+    else:
         tell("Write a name first.")
-        return
+
+
+def save_if_asked(session: Session, recipe: Recipe) -> None:
+    """Save under the name that a click asked for: not in its callback, which knows the recipe that was drawn before it.
+
+    A slider that was moved just before the click is then heard too.
+    """
+    if name := st.session_state.pop("save_as", ""):
+        _save(session, name, recipe)
+        st.rerun()
+
+
+@telling
+def _save(session: Session, name: str, recipe: Recipe) -> None:
     save_selection(session.project, name, recipe)
     choose_selection(name)
     tell(f"Saved as {name}; it is the current selection now.")
@@ -73,6 +81,7 @@ if not session.counts.traces:
     st.stop()
 recipe, threshold = choose_recipe(session)
 selection = selection_of(session, recipe)
+save_if_asked(session, selection.recipe)
 st.caption(escape(" ".join([describe(selection.recipe), *selection.notes])))
 numbers(session, selection)
 found = changes(session, selection)
@@ -81,7 +90,7 @@ conflict_line(session, selection)
 left, right = st.columns([3, 2], gap="large")
 with left:
     score_histograms(session, selection, threshold)
-    save(session, selection)
+    save_form()
 with right:
     flawed_table(session, selection)
 change_lists(session, selection, found)

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation.selection.recipes import Recipe
-from curation.selection.saved import save_selection
+from curation.selection.saved import load_recipe, save_selection
 from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
 from curation.store.reading import history
@@ -79,6 +79,16 @@ def test_a_saved_selection_stays_the_current_one(open_app: Open, project_of_view
     app.text_input(key="save_name").set_value("mine").run()
     late(app, lambda: app.button(key="save").click().run())
     assert app.selectbox(key=key_now(app, "selection_name")).value == "mine"
+
+
+def test_what_is_saved_is_what_the_slider_said_when_save_was_clicked(
+    open_app: Open, project: Project
+) -> None:
+    app = open_app(project.root, "select")
+    app.text_input(key="save_name").set_value("mine").run()
+    app.slider(key="keep_share").set_value(60.0)
+    app.button(key="save").click().run()
+    assert load_recipe(project, "mine").keep == 0.6
 
 
 def test_a_threshold_stays_where_a_click_put_it(open_app: Open, project: Project) -> None:

@@ -108,14 +108,18 @@ def save_two_selections(tab: Page, project: Project) -> None:
     slider.focus()
     for _ in range(20):
         slider.press("ArrowRight")
+    expect(tab.get_by_text("Keeps 60% of the traces")).to_be_visible()
     settle(tab)
     save_selection(tab, project, "share")
     tab.locator(".st-key-keep_by").get_by_text("Threshold").click()
     settle(tab)
     threshold = widget(tab, "threshold").get_by_role("slider").first
     threshold.focus()
+    drawn = re.compile(r"^Keeps \d+ traces")
+    before = tab.get_by_text(drawn).inner_text()
     for _ in range(40):
         threshold.press("ArrowRight")
+    expect(tab.get_by_text(drawn)).not_to_have_text(before)
     settle(tab)
     save_selection(tab, project, "threshold")
     assert load_recipe(project, "share").keep == pytest.approx(0.6)
