@@ -77,9 +77,9 @@ class Column:
         return np.diff(np.concatenate([[0], inner, [self.count]])), edges
 
 
-def sorted_column(name: str, by_trace: Floats) -> Column:
-    """The column of a score that is known by trace; NaN is not computed."""
-    return Column(name, np.sort(by_trace[np.isfinite(by_trace)]))
+def sorted_column(name: str, falling: Floats) -> Column:
+    """The column of a score, from all values highest first; NaN is not computed."""
+    return Column(name, falling[np.isfinite(falling)][::-1])
 
 
 def score_by_trace(catalogue: Catalogue, run_id: str, name: str) -> Floats:
@@ -89,10 +89,7 @@ def score_by_trace(catalogue: Catalogue, run_id: str, name: str) -> Floats:
         "SELECT trace_id, value FROM scores WHERE run_id = ? AND name = ? AND value IS NOT NULL",
         [run_id, name],
     )
-    values = np.full(len(frame), np.nan)
-    places = frame.indices(ids_of(table["trace_id"]))
-    values[places[places >= 0]] = table["value"].to_numpy()[places >= 0]
-    return values
+    return frame.aligned(ids_of(table["trace_id"]), table["value"].to_numpy())
 
 
 def score_names(catalogue: Catalogue, run_id: str) -> list[str]:

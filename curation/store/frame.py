@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.store.catalogue import Catalogue
+from curation.store.sorting import order_of_words
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -69,6 +70,15 @@ class Frame:
         found[order] = np.minimum(np.searchsorted(self.ids, ids[order]), len(self.ids) - 1)
         return np.where(self.ids[found] == ids, found, -1)
 
+    def aligned(self, ids: Ids, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(T,) values that are known by id; NaN for a trace that has none."""
+        if len(ids) == len(self.ids) and np.array_equal(ids, self.ids):
+            return values
+        found = np.full(len(self.ids), np.nan)
+        places = self.indices(ids)
+        found[places[places >= 0]] = values[places >= 0]
+        return found
+
     def mask(self, ids: Ids) -> Bools:
         """(T,) whether each trace is among some."""
         inside = np.zeros(len(self.ids), dtype=bool)
@@ -115,7 +125,7 @@ def _read(catalogue: Catalogue) -> Frame:
     places[order] = np.cumsum(is_new) - 1
     first = order[is_new]
     starts = np.cumsum([0, *(len(one) for one in every)])
-    batch = np.asarray(np.searchsorted(starts, first, side="right") - 1, dtype=np.int32)
+    batch = np.repeat(np.arange(len(every), dtype=np.int32), np.diff(starts))[first]
     parts = tuple(places[start:stop] for start, stop in pairwise(starts))
     return Frame(ids[is_new], batch, first - starts[batch], parts)
 
@@ -125,7 +135,7 @@ def _order(ids: Ids) -> Ints:
     if ids.dtype.itemsize % 8:
         return np.argsort(ids, kind="stable")
     words = np.ascontiguousarray(ids).view(">u8").reshape(len(ids), -1)[:, 0].astype(np.uint64)
-    order = np.argsort(words, kind="stable")
+    order = order_of_words(words)
     same = words[order[1:]] == words[order[:-1]]
     tied = np.zeros(len(ids), dtype=bool)
     tied[1:] |= same

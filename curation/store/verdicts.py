@@ -50,12 +50,12 @@ def _none(frame: Frame) -> Verdicts:
 
 def _after(catalogue: Catalogue, frame: Frame, before: Verdicts, number: int) -> Verdicts:
     events = catalogue.table(
-        """SELECT trace_id, list_position(['keep', 'veto'], verdict) AS code FROM decisions
+        """SELECT trace_id, coalesce(list_position(['keep', 'veto'], verdict), 0)::TINYINT AS code FROM decisions
            WHERE number > ? AND number <= ? AND start IS NULL ORDER BY number""",
         [before.number, number],
     )
     codes = before.codes.copy()
     places = frame.indices(ids_of(events["trace_id"]))
-    values = events["code"].fill_null(0).to_numpy().astype(np.int8)
+    values = events["code"].to_numpy()
     codes[places[places >= 0]] = values[places >= 0]  # Of several on one trace the last one stands.
     return Verdicts(number, codes)

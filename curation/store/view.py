@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from curation.store.facets import Facet
 from curation.store.frame import Bools, Frame, Ids, Ints, as_ids
 from curation.store.search import Search
+from curation.store.sorting import order_of_floats
 from curation.store.verdicts import KEEP, VETO, Codes
 
 Floats = NDArray[np.float64]
@@ -125,7 +126,7 @@ def inside(held: Mapping[str, Bools], frame: Frame, *, without: str = "") -> Boo
 
 def in_order(values: Floats, *, descending: bool) -> Ints:
     """(T,) indices by value; equal ones by trace id, those without a value last."""
-    return np.argsort(-values if descending else values, kind="stable")
+    return order_of_floats(values, descending=descending)
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,7 +106,8 @@ def points_of(session: Session) -> points.Points | None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _column(key: Key, _catalogue: Catalogue, run_id: str, name: str) -> columns.Column:
-    return columns.sorted_column(name, _by_trace(key, _catalogue, run_id, name))
+    values = _by_trace(key, _catalogue, run_id, name)
+    return columns.sorted_column(name, values[_order(key, _catalogue, run_id, name, descending=True)])
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -114,7 +115,7 @@ def _by_trace(key: Key, _catalogue: Catalogue, run_id: str, name: str) -> column
     return columns.score_by_trace(_catalogue, run_id, name)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _order(key: Key, _catalogue: Catalogue, run_id: str, name: str, descending: bool) -> frame.Ints:
     return in_order(_by_trace(key, _catalogue, run_id, name), descending=descending)
 

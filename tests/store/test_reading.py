@@ -13,6 +13,7 @@ from curation.store.points import points
 from curation.store.project import Project
 from curation.store.publish import publishing
 from curation.store.schema import MAP
+from curation.store.view import in_order
 from curation.traces.trace import Trace
 from tests.app.project import HOSTILE, RUN_ID, build_project, texts
 
@@ -98,7 +99,8 @@ def test_counts_and_runs(project: Project) -> None:
 
 
 def column_of(catalogue: Catalogue, name: str) -> columns.Column:
-    return columns.sorted_column(name, columns.score_by_trace(catalogue, RUN_ID, name))
+    values = columns.score_by_trace(catalogue, RUN_ID, name)
+    return columns.sorted_column(name, values[in_order(values, descending=True)])
 
 
 def test_a_column_ranks_from_the_highest_and_its_histogram_loses_nobody(project: Project) -> None:
