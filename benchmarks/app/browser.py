@@ -67,8 +67,11 @@ def walk(page: Page, address: str) -> Seconds:
 
     # The first visit loads the program too; the second one is a reload by somebody who has been here.
     found["open, first visit of a fresh server"] = [timed(visit)]
-    found["open, once more"] = [timed(visit) for _ in range(3)]
     settle(page)
+    found["open, once more"] = []
+    for _ in range(3):
+        found["open, once more"].append(timed(visit))
+        settle(page)
     found["sort"] = [sort_by(page, name) for name in ("perplexity", "nll", "gradient-norm")]
     found["veto"] = [changed(page, CHOSEN, lambda: page.keyboard.press("v")) for _ in range(8)]
     found["undo"] = [changed(page, CHOSEN, lambda: page.keyboard.press("z")) for _ in range(3)]

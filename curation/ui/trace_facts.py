@@ -84,5 +84,7 @@ def origin(trace: Reading) -> None:
     except ValueError:  # Cut off where it is very long.
         metadata = {"metadata": trace.metadata}
     if metadata:
-        with st.expander("Metadata"):
-            st.code(json.dumps(metadata, indent=1, ensure_ascii=False), language=None, wrap_lines=True)
+        panel = st.expander("Metadata", key="metadata", on_change="rerun")
+        if panel.open:  # Streamlit's code blocks bring 1.5 MB of script to the browser: only who looks pays.
+            with panel:
+                st.code(json.dumps(metadata, indent=1, ensure_ascii=False), language=None, wrap_lines=True)

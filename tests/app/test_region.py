@@ -33,8 +33,8 @@ def test_lassos_and_boxes_add_up_and_nothing_selects_nobody() -> None:
 def test_drawn_points_are_limited_and_hold_every_decided_one() -> None:
     decided = np.zeros(1_000, dtype=bool)
     decided[::100] = True
-    shown = drawn(decided, limit=50)
+    shown = drawn(decided, most=60, limit=50)
     assert len(shown) == len(set(shown)) == 50
     assert set(np.flatnonzero(decided)) <= set(shown)
-    assert np.array_equal(shown, drawn(decided, limit=50))
-    assert drawn(decided, limit=1_000).tolist() == list(range(1_000))
+    assert np.array_equal(shown, drawn(decided, most=60, limit=50))
+    assert drawn(decided, most=1_000, limit=50).tolist() == list(range(1_000))
