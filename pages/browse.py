@@ -27,7 +27,6 @@ def follow_link(session: Session) -> None:
         open_view(session, view)
     if trace_id:
         open_trace(trace_id)
-        turn_to(session, trace_id)
 
 
 def traces(session: Session, view: View) -> None:
@@ -46,12 +45,14 @@ def traces(session: Session, view: View) -> None:
         st.info("No trace fits these filters.")
         return
     pages = -(-listing.count // PAGE_SIZE)
+    turn_to(listing, st.session_state.get("trace", ""))
     page = min(max(1, st.session_state.get("page_of_list", 1)), pages)
     offset = (page - 1) * PAGE_SIZE
     further = {name: by_trace(session, name) for name in view.columns}
     found = lines(session.catalogue, listing.page(PAGE_SIZE, offset), further)
     if not st.session_state.get("trace"):
         open_trace(found[0].trace_id)
+        turn_to(listing, found[0].trace_id)
     texts = [f"{one.prompt}\n{one.response}" for one in found]
     with st.container(key="traces"):
         trace_list(

@@ -12,6 +12,7 @@ from curation.ui.reader import reader
 from curation.ui.selected import current_selection
 from curation.ui.session import Session, current_session
 from curation.ui.view import current_view
+from curation.ui.walk import open_trace
 
 LISTED = 50
 TITLES = {"boundary": "Near the line", "disagreement": "Scores disagree", "clusters": "One of each cluster"}
@@ -58,7 +59,7 @@ def controls(session: Session, orders: list[str]) -> None:
 def _new(session: Session, order: str, length: int) -> None:
     queue = draw_up(session, order, length)
     if queue.trace_ids:
-        queue.show(session, queue.trace_ids[0])
+        open_trace(queue.trace_ids[0])
 
 
 def progress(queue: Queue, decided: int, trace_id: str) -> None:
@@ -106,7 +107,7 @@ if not queue.trace_ids:
     st.success("Every trace that this order would serve is decided.")
     st.stop()
 if st.session_state.get("trace") not in queue.trace_ids:
-    queue.show(session, queue.after_decision(session, "") or queue.trace_ids[0])
+    open_trace(queue.after_decision(session, "") or queue.trace_ids[0])
 trace_id = st.session_state["trace"]
 progress(queue, len(queue.decided(session)), trace_id)
 reader(session, current_view(session), trace_id, queue)

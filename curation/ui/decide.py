@@ -15,7 +15,7 @@ from curation.ui.guard import said_of
 from curation.ui.markup import sentence
 from curation.ui.mirror import key_of, renew, value_of
 from curation.ui.session import current_session
-from curation.ui.walk import Walk
+from curation.ui.walk import Walk, open_trace
 
 Asked = ParamSpec("Asked")
 DONE = {"keep": "Kept", "veto": "Vetoed", "undecided": "Made undecided"}
@@ -66,7 +66,6 @@ def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
             key="undo",
             shortcut="Z",
             on_click=_undo,
-            args=(walk,),
             help="Takes back your last decision, single or bulk.",
         )
         st.button(
@@ -74,7 +73,6 @@ def decision_bar(trace_id: str, verdict: str, walk: Walk) -> None:
             key="redo",
             shortcut="Y",
             on_click=_redo,
-            args=(walk,),
             help="Brings back what you took back last.",
         )
         st.button("Previous", key="previous", shortcut="Left", on_click=_move, args=(walk, trace_id, -1))
@@ -131,21 +129,21 @@ def _record(walk: Walk, trace_id: str, verdict: Verdict) -> None:
     renew("reason")
     renew("note")
     tell(f"{DONE[verdict]} {short_id(trace_id)}; Z takes it back.")
-    walk.show(session, following or trace_id)
+    open_trace(following or trace_id)
 
 
 @telling
-def _undo(walk: Walk) -> None:
-    _back_or_forth(walk, undo, "Took back the decision on {what}.", "{who} has no decision to take back.")
+def _undo() -> None:
+    _back_or_forth(undo, "Took back the decision on {what}.", "{who} has no decision to take back.")
 
 
 @telling
-def _redo(walk: Walk) -> None:
+def _redo() -> None:
     nothing = "{who} has taken nothing back since the last decision."
-    _back_or_forth(walk, redo, "Brought back the decision on {what}.", nothing)
+    _back_or_forth(redo, "Brought back the decision on {what}.", nothing)
 
 
-def _back_or_forth(walk: Walk, step: Callable[..., Decided], said: str, nothing: str) -> None:
+def _back_or_forth(step: Callable[..., Decided], said: str, nothing: str) -> None:
     """Undo or redo, and show the trace that it was about."""
     session = current_session()
     done = step(session.project, actor=session.reviewer)
@@ -156,7 +154,7 @@ def _back_or_forth(walk: Walk, step: Callable[..., Decided], said: str, nothing:
     last = session.catalogue.rows("SELECT trace_id FROM decisions WHERE number = ?", [done.number])[0][0]
     what = short_id(last) if done.traces == 1 else plural(done.traces, "trace")
     tell(said.format(what=what))
-    walk.show(session, last)
+    open_trace(last)
 
 
 @telling
@@ -166,4 +164,4 @@ def _move(walk: Walk, trace_id: str, step: Literal[-1, 1]) -> None:
     if following is None:
         tell("This is the last trace of the list." if step == 1 else "This is the first trace of the list.")
     else:
-        walk.show(session, following)
+        open_trace(following)

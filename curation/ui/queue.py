@@ -12,7 +12,6 @@ from curation.store.verdicts import UNDECIDED, verdicts_of
 from curation.ui.cached import by_trace, frame_of, points_of
 from curation.ui.selected import current_selection
 from curation.ui.session import Session
-from curation.ui.walk import open_trace
 
 # Scores that are compared with the first one of a run, where it has them.
 OTHERS = ("perplexity", "rsr", "rds/gold", "rds/correct", "gradient-norm")
@@ -43,10 +42,6 @@ class Queue:
         around = [*self.trace_ids[start:], *self.trace_ids[:start]]
         decided = self.decided(session)
         return next((one for one in around if one not in decided and one != trace_id), None)
-
-    def show(self, session: Session, trace_id: str) -> None:
-        """Open it."""
-        open_trace(trace_id)
 
     def decided(self, session: Session) -> set[str]:
         """Those that are kept or vetoed by now, by whoever."""

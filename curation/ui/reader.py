@@ -24,7 +24,7 @@ from curation.ui.format import (
 from curation.ui.markup import escape, rendered
 from curation.ui.mirror import key_of, value_of
 from curation.ui.session import Session
-from curation.ui.walk import Walk
+from curation.ui.walk import Walk, open_trace
 from curation.ui.widgets import step_view
 
 RAW, BESIDE, RENDERED = "Raw", "Side by side", "Rendered"
@@ -59,7 +59,7 @@ def reader(session: Session, view: View, trace_id: str, walk: Walk) -> None:
     trace_facts.history(session, trace)
     trace_facts.origin(trace)
     around.near_duplicates(session, trace.trace_id)
-    around.more_like_this(session, trace.trace_id, partial(walk.show, session))
+    around.more_like_this(session, trace.trace_id, open_trace)
 
 
 def _headline(session: Session, view: View, trace: Reading, found: dict[str, Standing]) -> None:

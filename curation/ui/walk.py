@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 import streamlit as st
 
 from curation.store.frame import Ids
+from curation.store.view import Listing
 from curation.ui.listing import listing_of
 from curation.ui.mirror import renew
 from curation.ui.navigation import go_to
@@ -43,9 +44,6 @@ class Walk(Protocol):
     def after_decision(self, session: Session, trace_id: str) -> str | None:
         """Where to go when a trace is decided; None: stay."""
 
-    def show(self, session: Session, trace_id: str) -> None:
-        """Make it the trace that the reader shows."""
-
 
 @dataclass(frozen=True)
 class ViewWalk:
@@ -59,13 +57,9 @@ class ViewWalk:
         """The next one."""
         return self.neighbour(session, trace_id, 1)
 
-    def show(self, session: Session, trace_id: str) -> None:
-        """Open it, and turn to its page."""
-        open_trace(trace_id)
-        turn_to(session, trace_id)
 
-
-def turn_to(session: Session, trace_id: str) -> None:
-    """Turn the list to the page that a trace is on."""
-    place = listing_of(session, current_view(session)).position(trace_id)
-    st.session_state["page_of_list"] = place // PAGE_SIZE + 1
+def turn_to(listing: Listing, trace_id: str) -> None:
+    """Turn the list to the page that a trace is on, once: whoever opened it, and on whatever page."""
+    if trace_id and trace_id != st.session_state.get("turned_to"):
+        st.session_state["page_of_list"] = listing.position(trace_id) // PAGE_SIZE + 1
+    st.session_state["turned_to"] = trace_id

@@ -11,6 +11,7 @@ from curation.store.project import Project
 from curation.traces.trace import Trace
 from tests.app.looking import key_now, lists, step_views, words
 from tests.app.project import HOSTILE, build_project, texts
+from tests.browser.hands import ranked
 
 Open = Callable[..., AppTest]
 
@@ -257,3 +258,36 @@ def test_the_reader_shows_queries_and_finds_what_is_alike(open_app: Open, projec
     assert first not in {one["id"] for one in found}
     app.button(key="alike_browse").click().run()
     assert {one["id"] for one in lists(app)[0]["traces"]} == {first, *(one["id"] for one in found)}
+
+
+def test_the_list_turns_to_the_page_of_a_trace_that_another_page_opened(
+    open_app: Open, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project = build_project(tmp_path_factory.mktemp("many") / "project", traces=texts(230))
+    app = open_app(project.root, "browse")
+    assert page_of(app) == 1
+    last = ranked(project)[-1]
+    app.switch_page("pages/review.py").run()
+    app.session_state["trace"] = last
+    app.switch_page("pages/browse.py").run()
+    assert (page_of(app), lists(app)[0]["chosen"]) == (3, last)
+    turn_page(app, 2)
+    assert (page_of(app), lists(app)[0]["chosen"]) == (2, last)
+    app.button(key="previous").click().run()
+    assert page_of(app) == 3
+    app.selectbox(key="browse_order").set_value(False).run()
+    turn_page(app, 2)
+    assert page_of(app) == 2
+
+
+def page_of(app: AppTest) -> int:
+    """The page that the list shows."""
+    return (int(lists(app)[0]["traces"][0]["rank"].replace(",", "")) - 1) // 100 + 1
+
+
+def turn_page(app: AppTest, page: int) -> None:
+    """Turn the list to a page by its own control, which AppTest cannot use."""
+    states = app._tree.get_widget_states()
+    control = states.widgets.add()
+    control.id, control.int_value = app.get("pagination")[0].proto.id, page
+    app._run(states)
