@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from curation.selection.recipes import Recipe, kept_count, score_names
 from curation.selection.round_robin import round_robin
+from curation.store.sorting import order_of_floats, order_of_words
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -74,18 +75,18 @@ def choose(recipe: Recipe, pool: Pool) -> Choice:
 def places(values: Floats) -> Ints:
     """Ordinal position of each value, 1 for the lowest; of equal values the earlier one stands first."""
     position = np.empty(len(values), dtype=np.int64)
-    position[np.argsort(values, kind="stable")] = np.arange(1, len(values) + 1)
+    position[order_of_floats(values)] = np.arange(1, len(values) + 1)
     return position
 
 
 def _first(values: NDArray[np.float64] | Ints, count: int) -> Ints:
     """Indices of the `count` lowest values, ties by index."""
-    return np.argsort(values, kind="stable")[:count]
+    return order_of_floats(values.astype(np.float64))[:count]
 
 
 def _middle(values: Floats, count: int) -> Ints:
     """Indices of the quantile band [(1-f)/2, (1+f)/2]; the odd trace out is pruned from the high end."""
-    order = np.argsort(values, kind="stable")
+    order = order_of_floats(values)
     start = max(len(values) - count, 0) // 2
     return order[start : start + count]
 
@@ -119,12 +120,15 @@ BY_SCORES: dict[str, Callable[[Sequence[Floats], int], Ints]] = {
 }
 
 
+def order_by_lot(seed: int, trace_ids: Sequence[str]) -> Ints:
+    """Order by a hash of seed and trace id, so that traces added later do not reorder the ones before."""
+    lots = b"".join(hashlib.sha256(f"{seed}:{trace_id}".encode()).digest()[:8] for trace_id in trace_ids)
+    return order_of_words(np.frombuffer(lots, dtype=">u8").astype(np.uint64))
+
+
 def _by_lot(seed: int, trace_ids: Sequence[str], count: int) -> Choice:
-    """Draw by a hash of seed and trace id, so that traces added later do not reorder the ones before."""
-    lots = [hashlib.sha256(f"{seed}:{trace_id}".encode()).digest()[:8] for trace_id in trace_ids]
-    order = np.argsort(np.array(lots, dtype="S8").view(">u8") if lots else np.empty(0), kind="stable")
     kept = np.zeros(len(trace_ids), dtype=bool)
-    kept[order[:count]] = True
+    kept[order_by_lot(seed, trace_ids)[:count]] = True
     return Choice(kept, np.ones(len(trace_ids), dtype=bool), {})
 
 

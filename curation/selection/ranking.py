@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curation.selection.boundary import Boundary, standing
-from curation.selection.choose import BY_SCORES, Bools, Choice, Floats, Ints, Pool, choose, places
+from curation.selection.choose import (
+    BY_SCORES,
+    Bools,
+    Choice,
+    Floats,
+    Ints,
+    Pool,
+    choose,
+    order_by_lot,
+    places,
+)
 from curation.selection.recipes import Recipe, score_names
 
 
@@ -63,11 +73,6 @@ class Ranking:
         return slice(start, start + count)
 
 
-def can_rank(recipe: Recipe) -> bool:
-    """Whether `rank` knows the recipe's order: of a draw it does not."""
-    return recipe.name != "random"
-
-
 def rank(recipe: Recipe, pool: Pool) -> Ranking:
     """Rank a pool by a recipe, with score and group filled in."""
     if recipe.name == "rds+":
@@ -76,6 +81,9 @@ def rank(recipe: Recipe, pool: Pool) -> Ranking:
         order = np.flatnonzero(turn)
         order = order[np.argsort(turn[order])]
         return Ranking(recipe, order, every.scored, every.positions, {}, turn[order])
+    if recipe.name == "random":
+        drawn = order_by_lot(recipe.seed, pool.trace_ids)
+        return Ranking(recipe, drawn, np.ones(len(drawn), dtype=bool), {}, {}, np.arange(1, len(drawn) + 1))
     names = score_names(recipe)
     scored: Bools = ~np.any([np.isnan(pool.scores[name]) for name in names], axis=0)
     known = np.flatnonzero(scored)

@@ -6,9 +6,9 @@ import streamlit as st
 
 from curation.errors import CurationError
 from curation.selection.boundary import Boundary
-from curation.selection.choose import Choice, Pool, choose
+from curation.selection.choose import Pool
 from curation.selection.pool import read_pool
-from curation.selection.ranking import Ranking, can_rank, rank
+from curation.selection.ranking import Ranking, rank
 from curation.selection.recipes import Recipe, kept_count
 from curation.selection.resolve import resolve
 from curation.selection.saved import load_recipe
@@ -33,19 +33,14 @@ def selection_of(session: Session, recipe: Recipe) -> Selection:
     Raises:
         SelectionError: No run holds what the recipe reads.
     """
-    if can_rank(recipe):
-        pool, ranking = _ranked(session, recipe)
-        chosen = replace(ranking.recipe, keep=recipe.keep, count=recipe.count)
-        choice = ranking.choice(kept_count(chosen, len(pool.trace_ids)))
-    else:
-        chosen, pool, choice = _choice(session.key, recipe, session)
+    pool, ranking = _ranked(session, recipe)
+    chosen = replace(ranking.recipe, keep=recipe.keep, count=recipe.count)
+    choice = ranking.choice(kept_count(chosen, len(pool.trace_ids)))
     return assemble(chosen, pool, choice, verdicts_of(session.catalogue), {})
 
 
 def boundaries_of(session: Session, selection: Selection) -> dict[str, Boundary]:
     """Where the recipe of a selection draws its line on each score that it reads; none for a draw."""
-    if not can_rank(selection.recipe):
-        return {}
     _, ranking = _ranked(session, selection.recipe)
     return ranking.boundaries(kept_count(selection.recipe, selection.counts.traces))
 
@@ -62,13 +57,6 @@ def current_selection(session: Session) -> Selection | None:
 def _ranked(session: Session, recipe: Recipe) -> tuple[Pool, Ranking]:
     resolved = _resolved(session.key, replace(recipe, keep=1.0, count=None), session)
     return _ranking(session.key, resolved, session)
-
-
-@st.cache_resource(max_entries=6, show_spinner="Applying the recipe")
-def _choice(key: Key, recipe: Recipe, _session: Session) -> tuple[Recipe, Pool, Choice]:
-    resolved = resolve(_session.catalogue, recipe)
-    pool = _pool(key, replace(resolved, keep=1.0, count=None, seed=0), _session)
-    return resolved, pool, choose(resolved, pool)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
