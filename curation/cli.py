@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": choose.verify,
     "push": push.push,
     "validate": prove.validate,
+    "trust": prove.trust,
     "status": data.status,
     "sql": data.sql,
     "bundle": data.bundle,

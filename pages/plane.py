@@ -109,7 +109,9 @@ def caption(plane: Plane, shown: int, selection: Selection | None, lines: Mappin
         low, high = view_range(values)
         outside |= (values < low) | (values > high)
     if hidden := int((known & outside).sum()):
-        said.append(f"{whole(hidden)} lie outside the view; zoom out to see them.")
+        said.append(
+            f"{whole(hidden)} {'lies' if hidden == 1 else 'lie'} outside the view; zoom out to see more."
+        )
     if selection is not None:
         said.append(escape(describe(selection.recipe)))
         if set(lines) & {plane.x_name, plane.y_name}:

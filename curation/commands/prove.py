@@ -1,4 +1,4 @@
-"""Commands that prove: rollouts, validate."""
+"""Commands that prove: rollouts, validate, trust."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -153,3 +153,34 @@ def validate(
     with progress_bar() as tell:
         done = compare(opened, comparison, held_out, limit=limit, on_cost=note, on_progress=tell)
     answer(done.as_dict(), done.markdown, as_json)
+
+
+def trust(
+    project: ProjectArgument,
+    run: Annotated[str | None, typer.Option(help="A run's id; the newest if not given.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far a run's influence can be believed: other queries, other samples, length, other scores, training."""
+    from curation.errors import ProjectError
+    from curation.store.catalogue import open_catalogue
+    from curation.store.overview import runs
+    from curation.validation.finding import markdown, overall
+    from curation.validation.trust import trust as findings_of
+
+    catalogue = open_catalogue(open_project(project))
+    try:
+        there = runs(catalogue)
+        chosen = next((one for one in there if run in (None, one.run_id)), None)
+        if chosen is None:
+            raise ProjectError(
+                f"There is no run {run} here."
+                if run
+                else "There is no run to judge yet; make one with `curation score`."
+            )
+        findings = findings_of(catalogue, chosen)
+        if not findings:
+            raise ProjectError("This run has no influence to judge; add queries and score again.")
+    finally:
+        catalogue.close()
+    told = {"run": chosen.run_id, "verdict": overall(findings), "findings": [asdict(one) for one in findings]}
+    answer(told, markdown(findings), as_json)

@@ -11,6 +11,8 @@ from curation.store.catalogue import Catalogue
 from curation.store.facets import Facet
 from curation.store.view import in_order
 from curation.ui.session import Session
+from curation.validation.finding import Finding
+from curation.validation.trust import trust
 
 Key = tuple[str, ...]
 
@@ -72,6 +74,13 @@ def agreement_of(session: Session) -> Agreement:
 def planted_of(session: Session) -> PlantedReport | None:
     """On the demo, what rankings find of the planted flaws; None elsewhere."""
     return _planted(session.key, session.catalogue, session.run_id)
+
+
+def trust_of(session: Session) -> list[Finding]:
+    """What is known of how far the chosen run's scores can be believed; new trainings make it anew."""
+    folder = session.project.root / "validation"
+    trained = tuple(sorted(path.name for path in folder.glob("*.json")))
+    return _trust(session.key, trained, session.run.run_id, session) if session.run else []
 
 
 def facet_keys_of(session: Session) -> list[str]:
@@ -139,6 +148,11 @@ def _agreement(key: Key, _catalogue: Catalogue, run_id: str, names: tuple[str, .
 def _planted(key: Key, _catalogue: Catalogue, run_id: str | None) -> PlantedReport | None:
     names = [name for name in RANKINGS if run_id and name in columns.score_names(_catalogue, run_id)]
     return planted_report(_catalogue, run_id, names) if names else None
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing rankings")
+def _trust(key: Key, trained: tuple[str, ...], run_id: str, _session: Session) -> list[Finding]:
+    return trust(_session.catalogue, _session.run) if _session.run else []
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -60,7 +60,9 @@ def _pickers(session: Session) -> None:
             help="Scores on every page are those of this run.",
         )
         families = dict.fromkeys(name.partition("/")[0] for name in session.score_names)
-        st.caption(escape(f"{listed(families)}"))
+        # A long model's name hides its time in the picker.
+        when = f"{moment(session.run.finished)}: " if session.run and session.run.finished else ""
+        st.caption(escape(f"{when}{listed(families)}"))
     else:
         st.caption("No run yet: the Runs page starts one.")
     with st.container(gap=None):

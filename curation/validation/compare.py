@@ -7,6 +7,9 @@ from statistics import fmean, stdev
 
 from scipy.stats import t as student
 
+from curation.validation.arms import RANDOM
+from curation.validation.trials import Trial
+
 CONFIDENCE = 0.95
 
 
@@ -74,3 +77,21 @@ class Row:
     log_likelihood_minus_random: Difference | None
     accuracy: float | None
     accuracy_minus_random: Difference | None
+
+
+def row_of(name: str, own: Sequence[Trial], random: Sequence[Trial]) -> Row:
+    """A recipe's line from its trainings and random's, one a seed in the same order."""
+    right, by_lot = ([one.accuracy for one in group if one.accuracy is not None] for group in (own, random))
+    graded = len(right) == len(own)
+    others = name != RANDOM
+    likelihood = [one.log_likelihood for one in own]
+    by_chance = [one.log_likelihood for one in random]
+    return Row(
+        name=name,
+        traces=own[0].traces,
+        steps=own[0].steps,
+        log_likelihood=fmean(likelihood),
+        log_likelihood_minus_random=paired(likelihood, by_chance) if others else None,
+        accuracy=fmean(right) if graded else None,
+        accuracy_minus_random=paired(right, by_lot) if graded and others else None,
+    )

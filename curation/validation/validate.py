@@ -4,7 +4,6 @@ import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import fmean
 
 from curation.errors import ProjectError, ScoringError
 from curation.models.load import fingerprint
@@ -13,7 +12,7 @@ from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
 from curation.validation.arms import RANDOM, Arm, make_arms
 from curation.validation.caveats import caveats
-from curation.validation.compare import Row, paired
+from curation.validation.compare import row_of
 from curation.validation.comparison import Comparison, Validation
 from curation.validation.problems import Problem, problems_of_group
 from curation.validation.trials import Training, Trial, read_trial, run_trial, trial_path
@@ -65,7 +64,11 @@ def validate(
     finally:
         catalogue.close()
     rows = [
-        _row(name, trials, [one for one in trials if one.name == RANDOM])
+        row_of(
+            name,
+            [one for one in trials if one.name == name],
+            [one for one in trials if one.name == RANDOM],
+        )
         for name in dict.fromkeys(one.name for one in trials)
     ]
     return Validation(rows, trials, _how(comparison, training, held_out, problems is None), notes)
@@ -112,25 +115,6 @@ def _run(
         stage = f"{number}/{len(missing)} {arm.name}, seed {seed}"
         done[arm.name, seed] = run_trial(catalogue, arm, seed, training, problems, report=report, stage=stage)
     return [done[arm.name, seed] for arm, seed in planned]
-
-
-def _row(name: str, trials: Sequence[Trial], random: Sequence[Trial]) -> Row:
-    own = [one for one in trials if one.name == name]
-    right, by_lot = ([one.accuracy for one in group if one.accuracy is not None] for group in (own, random))
-    graded = len(right) == len(own)
-    others = name != RANDOM
-    likelihood = [one.log_likelihood for one in own]
-    return Row(
-        name=name,
-        traces=own[0].traces,
-        steps=own[0].steps,
-        log_likelihood=fmean(likelihood),
-        log_likelihood_minus_random=paired(likelihood, [one.log_likelihood for one in random])
-        if others
-        else None,
-        accuracy=fmean(right) if graded else None,
-        accuracy_minus_random=paired(right, by_lot) if graded and others else None,
-    )
 
 
 def _how(

@@ -5,7 +5,19 @@ from typing import cast
 
 from playwright.sync_api import Locator, Page, expect
 
-PAGES = ("overview", "browse", "review", "plane", "map", "select", "compare", "export", "runs", "settings")
+PAGES = (
+    "overview",
+    "browse",
+    "review",
+    "plane",
+    "map",
+    "select",
+    "compare",
+    "export",
+    "runs",
+    "trust",
+    "settings",
+)
 MAIN = "[data-testid=stMain]"
 # Longer than a slider waits before it tells the server where it was left.
 _STILL = """() => {

@@ -1,0 +1,56 @@
+"""Whether a ranking hangs on what happened to be drawn: the queries, and the sample for the curvature."""
+
+from collections.abc import Mapping
+
+from curation.validation.finding import Finding, high_is_good
+from curation.validation.reliability import FEWEST, Reliability
+
+# From which value on a finding is good, and from which on it is not bad.
+OTHER_QUERIES = (0.8, 0.6)
+OTHER_SAMPLE = (0.95, 0.8)
+
+
+def queries_finding(found: Mapping[str, Reliability | None]) -> Finding:
+    """Whether other queries of the same kind would rank the traces the same."""
+    question = "Would other problems give the same ranking?"
+    columns = ("group", "queries", "rank correlation with another set", "middle 95% of draws")
+    rows = [
+        (group, "fewer than four, or not kept", "—", "—")
+        if one is None
+        else (group, f"{one.queries:,}", f"{one.mean:.2f}", f"{one.low:.2f} to {one.high:.2f}")
+        for group, one in found.items()
+    ]
+    group, first = next(iter(found.items()))
+    if first is None:
+        words = f"Not known: group {group} has fewer than {FEWEST} queries, or the run kept no single ones. Add queries."
+        return Finding(question, "not known", words, columns, tuple(rows))
+    verdict = high_is_good(first.mean, OTHER_QUERIES)
+    less = f"{first.queries:,} other queries like those of {group} would rank the traces with a correlation of about {first.mean:.2f}"
+    more = {
+        "believe": "the ranking is about the kind of problem, not about these very ones.",
+        "be careful": "trust the ends of the ranking more than its middle, or add queries.",
+        "do not use": "the ranking is mostly about these very problems; add queries, several times as many.",
+    }[verdict]
+    return Finding(question, verdict, f"{less}: {more}", columns, tuple(rows))
+
+
+def curvature_finding(stability: Mapping[str, float | None]) -> Finding:
+    """Whether another sample of traces for the curvature would rank the traces the same."""
+    question = "Would another sample for the curvature give the same ranking?"
+    columns = ("group", "rank correlation of the two halves")
+    rows = tuple((group, "—" if one is None else f"{one:.3f}") for group, one in stability.items())
+    group, first = next(iter(stability.items()))
+    if first is None:
+        words = "Not known: this run did not compare the halves of its sample."
+        return Finding(question, "not known", words, columns, rows)
+    verdict = high_is_good(first, OTHER_SAMPLE)
+    more = {
+        "believe": "the sample was large enough.",
+        "be careful": "score again with more --factor-traces before pruning hard.",
+        "do not use": "the sample was far too small; score again with more --factor-traces.",
+    }[verdict]
+    words = (
+        f"The two halves of the sample rank by {group} with a correlation of {first:.3f}: {more} "
+        "They share their eigenvectors, so this is an upper bound."
+    )
+    return Finding(question, verdict, words, columns, rows)
