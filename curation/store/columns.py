@@ -92,6 +92,14 @@ def score_by_trace(catalogue: Catalogue, run_id: str, name: str) -> Floats:
     return frame.aligned(ids_of(table["trace_id"]), table["value"].to_numpy())
 
 
+def relative_error(catalogue: Catalogue, run_id: str, name: str) -> float:
+    """A score's standard error (root of the mean square) as a share of its standard deviation over traces; NaN if unknown."""
+    sql = """SELECT sqrt(avg(standard_error * standard_error)) / nullif(stddev_samp(value), 0) FROM scores
+             WHERE run_id = ? AND name = ? AND isfinite(value) AND isfinite(standard_error)"""
+    ((share,),) = catalogue.rows(sql, [run_id, name])
+    return float("nan") if share is None else float(share)
+
+
 def score_names(catalogue: Catalogue, run_id: str) -> list[str]:
     """The scores of a run that at least one trace has, influence first."""
     sql = "SELECT DISTINCT name FROM scores WHERE run_id = ? AND value IS NOT NULL"

@@ -58,7 +58,7 @@ def agreement_finding(agreed: Agreement) -> Finding:
             f"{said}: nothing else sees what it sees. Read both ends of the ranking before you prune by it."
         )
     else:
-        verdict, words = "believe", f"{said}: related, and not the same."
+        verdict, words = "believe", f"{said}: it is no other score in disguise."
     return Finding(question, verdict, words + _twins(agreed), columns, rows)
 
 

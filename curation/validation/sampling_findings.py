@@ -1,6 +1,7 @@
 """Whether a ranking hangs on what happened to be drawn: the queries, and the sample for the curvature."""
 
 from collections.abc import Mapping
+from math import isnan
 
 from curation.validation.finding import Finding, high_is_good
 from curation.validation.reliability import FEWEST, Reliability
@@ -10,14 +11,31 @@ OTHER_QUERIES = (0.8, 0.6)
 OTHER_SAMPLE = (0.95, 0.8)
 
 
-def queries_finding(found: Mapping[str, Reliability | None]) -> Finding:
-    """Whether other queries of the same kind would rank the traces the same."""
+def queries_finding(found: Mapping[str, Reliability | None], errors: Mapping[str, float]) -> Finding:
+    """Whether other queries of the same kind would rank the traces the same.
+
+    Args:
+        found: How reliable each group's ranking is.
+        errors: Each group's standard error over its queries, as a share of the spread over traces; NaN if unknown.
+    """
     question = "Would other problems give the same ranking?"
-    columns = ("group", "queries", "rank correlation with another set", "middle 95% of draws")
+    columns = (
+        "group",
+        "queries",
+        "rank correlation with another set",
+        "middle 95% of draws",
+        "standard error, of the spread",
+    )
     rows = [
-        (group, "fewer than four, or not kept", "—", "—")
+        (group, "fewer than four, or not kept", "—", "—", _share(errors[group]))
         if one is None
-        else (group, f"{one.queries:,}", f"{one.mean:.2f}", f"{one.low:.2f} to {one.high:.2f}")
+        else (
+            group,
+            f"{one.queries:,}",
+            f"{one.mean:.2f}",
+            f"{one.low:.2f} to {one.high:.2f}",
+            _share(errors[group]),
+        )
         for group, one in found.items()
     ]
     group, first = next(iter(found.items()))
@@ -32,6 +50,10 @@ def queries_finding(found: Mapping[str, Reliability | None]) -> Finding:
         "do not use": "the ranking is mostly about these very problems; add queries, several times as many.",
     }[verdict]
     return Finding(question, verdict, f"{less}: {more}", columns, tuple(rows))
+
+
+def _share(value: float) -> str:
+    return "—" if isnan(value) else f"{value:.0%}"
 
 
 def curvature_finding(stability: Mapping[str, float | None]) -> Finding:

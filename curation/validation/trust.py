@@ -9,7 +9,7 @@ import numpy as np
 
 from curation.selection.agreement import agreement
 from curation.store.catalogue import Catalogue
-from curation.store.columns import score_by_trace, score_names
+from curation.store.columns import relative_error, score_by_trace, score_names
 from curation.store.frame import frame_of
 from curation.store.overview import Run
 from curation.store.query_values import query_values
@@ -35,7 +35,10 @@ def trust(catalogue: Catalogue, run: Run) -> list[Finding]:
     judged = [name for name in names if name.partition("/")[0] in KINDS]
     agreed = agreement(judged, [score_by_trace(catalogue, run.run_id, name) for name in judged])
     return [
-        queries_finding({group: _reliability(catalogue, run.run_id, group) for group in groups}),
+        queries_finding(
+            {group: _reliability(catalogue, run.run_id, group) for group in groups},
+            {group: relative_error(catalogue, run.run_id, f"{INFLUENCE}{group}") for group in groups},
+        ),
         curvature_finding({group: run.stability.get(group) for group in groups}),
         length_finding(agreed),
         agreement_finding(agreed),

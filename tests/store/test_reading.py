@@ -142,6 +142,15 @@ def test_points_and_scores_are_aligned_with_the_frame(project: Project) -> None:
     assert np.isnan(expected).sum() == 1
 
 
+def test_a_standard_error_is_compared_with_the_spread_over_traces(project: Project) -> None:
+    catalogue = open_catalogue(project)
+    sql = "SELECT value, standard_error FROM scores WHERE name = 'influence/gold' AND standard_error IS NOT NULL"
+    values, errors = np.array(catalogue.rows(sql)).T
+    expected = np.sqrt(np.mean(errors**2)) / np.std(values, ddof=1)
+    assert columns.relative_error(catalogue, RUN_ID, "influence/gold") == pytest.approx(expected)
+    assert np.isnan(columns.relative_error(catalogue, RUN_ID, "rsr"))
+
+
 def test_a_place_on_a_newer_map_counts(tmp_path: Path) -> None:
     project = build_project(tmp_path / "project")
     second = sorted(trace.trace_id for trace in texts(60))[1]

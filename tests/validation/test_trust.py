@@ -29,14 +29,17 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.mark.parametrize(("mean", "verdict"), [(0.9, "believe"), (0.7, "be careful"), (0.3, "do not use")])
 def test_other_queries(mean: float, verdict: str) -> None:
-    found = queries_finding({"gold": Reliability(mean, mean - 0.1, 1.0, 12), "correct": None})
+    found = queries_finding(
+        {"gold": Reliability(mean, mean - 0.1, 1.0, 12), "correct": None},
+        {"gold": 0.25, "correct": float("nan")},
+    )
     assert found.verdict == verdict
     assert (
         f"12 other queries like those of gold would rank the traces with a correlation of about {mean:.2f}"
         in found.words
     )
-    assert [row[0] for row in found.rows] == ["gold", "correct"]
-    assert queries_finding({"gold": None}).verdict == "not known"
+    assert [(row[0], row[-1]) for row in found.rows] == [("gold", "25%"), ("correct", "—")]
+    assert queries_finding({"gold": None}, {"gold": 0.1}).verdict == "not known"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_length_in_disguise(share: float, verdict: str) -> None:
 @pytest.mark.parametrize(
     ("share", "verdict", "said"),
     [
-        (0.5, "believe", "related, and not the same"),
+        (0.5, "believe", "no other score in disguise"),
         (0.97, "be careful", "costs less"),
         (0.01, "be careful", "nothing else"),
     ],
