@@ -12,7 +12,6 @@ from curation.store.facets import Facet
 from curation.store.view import in_order
 from curation.ui.session import Session
 from curation.validation.finding import Finding
-from curation.validation.trust import trust
 
 Key = tuple[str, ...]
 
@@ -152,6 +151,8 @@ def _planted(key: Key, _catalogue: Catalogue, run_id: str | None) -> PlantedRepo
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing rankings")
 def _trust(key: Key, trained: tuple[str, ...], run_id: str, _session: Session) -> list[Finding]:
+    from curation.validation.trust import trust  # It loads scipy, which only this page needs.
+
     return trust(_session.catalogue, _session.run) if _session.run else []
 
 

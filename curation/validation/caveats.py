@@ -6,7 +6,7 @@ from curation.store.catalogue import Catalogue
 from curation.store.database import Parameters
 from curation.validation.arms import RANDOM, Arm
 from curation.validation.problems import Problem
-from curation.validation.trials import Trial
+from curation.validation.trial import Trial
 
 FEW_SEEDS = 3
 

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from scipy.stats import t as student
 
 from curation.validation.arms import RANDOM
-from curation.validation.trials import Trial
+from curation.validation.trial import Trial
 
 CONFIDENCE = 0.95
 

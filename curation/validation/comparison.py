@@ -9,7 +9,7 @@ from curation.selection.recipes import Recipe
 from curation.validation.answers import ASKING, Asking
 from curation.validation.compare import Row
 from curation.validation.report import markdown
-from curation.validation.trials import Trial
+from curation.validation.trial import Trial
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from curation.store.project import Project
 from curation.validation.arms import RANDOM
 from curation.validation.compare import Row, row_of
-from curation.validation.trials import Trial
+from curation.validation.trial import Trial
 
 
 @dataclass(frozen=True)

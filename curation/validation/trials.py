@@ -20,6 +20,7 @@ from curation.validation.answers import ASKING, Asking
 from curation.validation.arms import Arm, traces_of
 from curation.validation.measure import Measured, measure
 from curation.validation.problems import Problem
+from curation.validation.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -44,29 +45,6 @@ class Training:
     steps: int
     asking: Asking = ASKING
     device: str = "auto"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One training, measured.
-
-    Attributes:
-        name: The recipe as it was asked for.
-        seed: Of the order of traces, of first weights, and of the draw by a random recipe.
-        traces: How many it was trained on.
-        steps: Optimiser steps that were taken.
-        log_likelihood: See `Measured`.
-        accuracy: See `Measured`.
-        graded: See `Measured`.
-    """
-
-    name: str
-    seed: int
-    traces: int
-    steps: int
-    log_likelihood: float
-    accuracy: float | None
-    graded: int
 
 
 def trial_path(

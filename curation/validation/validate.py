@@ -15,7 +15,8 @@ from curation.validation.caveats import caveats
 from curation.validation.compare import row_of
 from curation.validation.comparison import Comparison, Validation
 from curation.validation.problems import Problem, problems_of_group
-from curation.validation.trials import Training, Trial, read_trial, run_trial, trial_path
+from curation.validation.trial import Trial
+from curation.validation.trials import Training, read_trial, run_trial, trial_path
 
 
 def validate(

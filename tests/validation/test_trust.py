@@ -17,7 +17,7 @@ from curation.validation.past import past_comparisons
 from curation.validation.reliability import Reliability
 from curation.validation.sampling_findings import curvature_finding, queries_finding
 from curation.validation.training_finding import training_finding
-from curation.validation.trials import Trial
+from curation.validation.trial import Trial
 from curation.validation.trust import trust
 from tests.validation.project import scored_project
 
