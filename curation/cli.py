@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from curation.commands import choose, compute, data, duplicates, prove, push, serve
+from curation.commands import choose, compute, data, duplicates, lds, prove, push, serve
 from curation.errors import CurationError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "push": push.push,
     "validate": prove.validate,
     "trust": prove.trust,
+    "lds": lds.lds,
     "status": data.status,
     "sql": data.sql,
     "bundle": data.bundle,

@@ -61,9 +61,13 @@ def add_run(
     vectors: Mapping[str, Sequence[float]] | None = None,
     query_vectors: Mapping[tuple[str, str], Sequence[float]] | None = None,
     unscored: Mapping[str, str] | None = None,
+    query_scores: Mapping[str, Mapping[str, float]] | None = None,
     day: int = 1,
 ) -> None:
-    """Publish a run. Scores: name -> trace id -> value; query vectors: (group, query id) -> vector."""
+    """Publish a run.
+
+    Scores: name -> trace id -> value; query vectors: (group, query id) -> vector; query scores: query id -> trace id -> value.
+    """
     with publishing(project.root / "runs", RUN, run_id) as connection:
         finished = datetime(2026, 1, day)
         connection.execute(
@@ -83,5 +87,8 @@ def add_run(
             connection.execute("INSERT INTO vectors VALUES (?, ?)", [trace_id, list(vector)])
         for (group, query_id), vector in (query_vectors or {}).items():
             connection.execute("INSERT INTO query_vectors VALUES (?, ?, ?)", [query_id, group, list(vector)])
+        for query_id, by_trace in (query_scores or {}).items():
+            rows = {"trace_id": list(by_trace), "query_id": [query_id] * len(by_trace)}
+            load(connection, "query_scores", pa.table({**rows, "value": list(by_trace.values())}))
         for trace_id, reason in (unscored or {}).items():
             connection.execute("INSERT INTO unscored VALUES (?, ?)", [trace_id, reason])

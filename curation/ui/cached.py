@@ -78,7 +78,8 @@ def planted_of(session: Session) -> PlantedReport | None:
 def trust_of(session: Session) -> list[Finding]:
     """What is known of how far the chosen run's scores can be believed; new trainings make it anew."""
     folder = session.project.root / "validation"
-    trained = tuple(sorted(path.name for path in folder.glob("*.json")))
+    found = [*folder.glob("*.json"), *folder.glob("lds/*.json")]
+    trained = tuple(sorted(f"{path.name} {path.stat().st_mtime_ns}" for path in found))
     return _trust(session.key, trained, session.run.run_id, session) if session.run else []
 
 

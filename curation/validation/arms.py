@@ -1,6 +1,7 @@
 """Arms: the selections that are trained on and compared, all with the same number of traces."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from curation.errors import ScoringError
@@ -86,9 +87,14 @@ def make_arms(catalogue: Catalogue, names: list[str], keep: float, seeds: int) -
 
 def traces_of(catalogue: Catalogue, arm: Arm) -> list[Trace]:
     """The traces of an arm, in the order of their ids."""
+    return texts_of(catalogue, arm.trace_ids)
+
+
+def texts_of(catalogue: Catalogue, trace_ids: Sequence[str]) -> list[Trace]:
+    """Some traces, in the order of their ids."""
     rows = catalogue.rows(
         """SELECT prompt, response, answer, system FROM traces
            WHERE trace_id IN (SELECT unnest($1)) ORDER BY trace_id""",
-        [list(arm.trace_ids)],
+        [list(trace_ids)],
     )
     return [Trace(prompt, response, answer, system) for prompt, response, answer, system in rows]

@@ -15,10 +15,11 @@ from curation.store.overview import Run
 from curation.store.query_values import query_values
 from curation.validation.agreement_findings import INFLUENCE, agreement_finding, length_finding
 from curation.validation.finding import Finding
+from curation.validation.lds_report import kept_report
 from curation.validation.past import past_comparisons
 from curation.validation.reliability import Reliability, reliability
 from curation.validation.sampling_findings import curvature_finding, queries_finding
-from curation.validation.training_finding import training_finding
+from curation.validation.training_finding import retraining_finding, training_finding
 
 # Traces on which rankings by other queries are compared.
 COMPARED = 5_000
@@ -42,6 +43,7 @@ def trust(catalogue: Catalogue, run: Run) -> list[Finding]:
         curvature_finding({group: run.stability.get(group) for group in groups}),
         length_finding(agreed),
         agreement_finding(agreed),
+        retraining_finding(kept_report(catalogue.project, run.run_id)),
         training_finding(past_comparisons(catalogue.project)),
     ]
 
@@ -53,5 +55,5 @@ def _reliability(catalogue: Catalogue, run_id: str, group: str) -> Reliability |
     chosen = np.arange(count)
     if count > COMPARED:
         chosen = np.sort(np.random.default_rng(0).choice(count, COMPARED, replace=False))
-    values = query_values(catalogue, run_id, group, frame.names_of(chosen))
+    values = query_values(catalogue, run_id, group, frame.names_of(chosen)).values
     return reliability(values) if values.size else None

@@ -22,7 +22,8 @@ def test_rows_are_queries_and_columns_are_traces(tmp_path: Path) -> None:
     }
     queries = sorted({query for query, _ in table})
     assert len(queries) > 1
-    assert np.array_equal(found, [[table[query, trace] for trace in wanted] for query in queries])
-    assert query_values(catalogue, RUN_ID, "no such group", wanted).shape == (0, 0)
-    assert query_values(catalogue, RUN_ID, "gold", []).shape == (0, 0)
+    assert (found.query_ids, found.trace_ids) == (tuple(queries), tuple(wanted))
+    assert np.array_equal(found.values, [[table[query, trace] for trace in wanted] for query in queries])
+    assert query_values(catalogue, RUN_ID, "no such group", wanted).values.shape == (0, 0)
+    assert query_values(catalogue, RUN_ID, "gold", []).values.shape == (0, 0)
     catalogue.close()

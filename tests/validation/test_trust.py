@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,12 +18,6 @@ from curation.validation.sampling_findings import curvature_finding, queries_fin
 from curation.validation.training_finding import training_finding
 from curation.validation.trial import Trial
 from curation.validation.trust import trust
-from tests.validation.project import scored_project
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return scored_project(tmp_path / "project")
 
 
 @pytest.mark.parametrize(("mean", "verdict"), [(0.9, "believe"), (0.7, "be careful"), (0.3, "do not use")])
@@ -141,6 +134,7 @@ def test_a_run_is_judged_by_all_that_is_known(project: Project) -> None:
         "not known",
         "not known",
         "believe",
+        "not known",
         "not known",
     ]
     assert overall(findings) == "be careful"

@@ -1,0 +1,72 @@
+"""The command that asks whether scores predict training."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from curation.commands.compute import ModelOption
+from curation.commands.output import JsonOption, ProjectArgument, answer, note, progress_bar, wrong_use
+from curation.store.project import open_project
+
+
+def lds(
+    project: ProjectArgument,
+    model: ModelOption,
+    run: Annotated[str | None, typer.Option(help="A run's id; the newest if not given.")] = None,
+    models: Annotated[int, typer.Option(min=2, help="Random parts of the traces to train on.")] = 100,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings on each part.")] = 1,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Of the traces, in a part.")] = 0.5,
+    lora: Annotated[bool, typer.Option("--lora", help="Train LoRA adapters (needs the peft extra).")] = False,
+    epochs: Annotated[float | None, typer.Option(help="Passes over a part.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    warmup: Annotated[float | None, typer.Option(help="Share of the steps in which it rises.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Traces an optimiser step.")] = None,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Traces in memory at once while training.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Retrain on random parts of the traces, and see how well each score of a run predicts what that does to the queries.
+
+    The trainings are kept in validation/retrains/ and serve every run; stopped, the same command continues.
+    """
+    from dataclasses import replace
+
+    from curation.errors import ProjectError
+    from curation.models.train import FULL, LORA
+    from curation.store.catalogue import open_catalogue
+    from curation.store.overview import runs
+    from curation.validation.lds_report import keep_report, lds_report
+    from curation.validation.retrains import BankPlan, retrain
+
+    given: dict[str, Any] = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "warmup": warmup,
+        "batch_size": batch_size,
+        "at_once": at_once,
+    }
+    with wrong_use():
+        settings = replace(
+            LORA if lora else FULL, **{name: value for name, value in given.items() if value is not None}
+        )
+        plan = BankPlan(model, settings, models, seeds, share, lora, device)
+    opened = open_project(project)
+    catalogue = open_catalogue(opened)
+    try:
+        chosen = next((one for one in runs(catalogue) if run in (None, one.run_id)), None)
+        if chosen is None:
+            raise ProjectError(
+                f"There is no run {run} here."
+                if run
+                else "There is no run yet; make one with `curation score`."
+            )
+        with progress_bar() as tell:
+            bank = retrain(opened, plan, on_cost=note, on_progress=tell)
+        report = lds_report(catalogue, chosen.run_id, bank)
+        keep_report(opened, report)
+    finally:
+        catalogue.close()
+    answer(asdict(report), report.markdown, as_json)
