@@ -1,7 +1,5 @@
 """The reader: one trace in full, raw beside rendered, its steps coloured, and what is known of it."""
 
-from functools import partial
-
 import streamlit as st
 
 from curation.store import reading
@@ -127,7 +125,8 @@ def _response(session: Session, trace: Reading, highlights: list[str]) -> None:
                 highlights=highlights,
                 tokens=tokens,
                 vetoed=vetoed,
-                on_veto=partial(veto_step, trace.trace_id),
+                trace_id=trace.trace_id,
+                on_veto=veto_step,
             )
     if vetoed:
         st.caption(

@@ -118,7 +118,8 @@ def step_view(
     numbered: bool = True,
     tokens: Sequence[StepValue] = (),
     vetoed: Collection[tuple[int, int]] = (),
-    on_veto: Callable[[int, int], None] | None = None,
+    trace_id: str = "",
+    on_veto: Callable[[str, int, int], None] | None = None,
 ) -> None:
     """The raw text of a response, step by step, coloured by what a score says of each.
 
@@ -132,7 +133,9 @@ def step_view(
         numbered: Whether the steps show their numbers.
         tokens: Of the whole response, in order; they are painted in place of the steps.
         vetoed: Start and stop of each step that leaves the loss.
-        on_veto: Called with start and stop of a step whose number was clicked, before the rerun that follows.
+        trace_id: Whose steps they are; "" if they cannot be vetoed.
+        on_veto: Called with trace, start and stop of a step whose number was clicked, before the rerun that follows: those of what
+            the browser showed then, which may not be what it is about to show.
     """
 
     def veto_changed() -> None:
@@ -170,7 +173,7 @@ def step_view(
         "signed": signed,
         "numbered": numbered,
         "highlights": [one for one in highlights if one],
-        "can_veto": on_veto is not None,
+        "trace_id": trace_id,
     }
     _component("step_view")(key=key, data=data, on_veto_change=veto_changed)
 

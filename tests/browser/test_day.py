@@ -13,6 +13,7 @@ from curation.selection.select import select
 from curation.store.catalogue import open_catalogue
 from curation.store.log import decision_log
 from curation.store.project import Project
+from curation.ui.format import short_id
 from tests.app.project import RUN_ID, lines_of
 from tests.browser.finding import TRACES, save_a_view_and_open_its_link, search
 from tests.browser.hands import choose, click, kept_in_words, lasso, ranked, verdicts, write
@@ -41,7 +42,9 @@ def test_the_day_of_a_curator(browser: Browser, serve: Callable[[Path], str], pr
 
 
 def at(tab: Page, trace_id: str) -> None:
+    """Wait until the list and the reader are at a trace; the list is there first."""
     expect(tab.locator(".chosen")).to_have_attribute("data-trace", trace_id)
+    expect(tab.locator(".st-key-reader").get_by_text(short_id(trace_id), exact=True).first).to_be_visible()
 
 
 def read_and_decide(tab: Page, project: Project) -> None:

@@ -12,6 +12,11 @@ from curation.selection.recipes import Recipe
 from curation.selection.saved import save_selection
 from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
+from curation.ui.format import short_id
+from tests.app.project import lines_of
+from tests.browser.finding import TRACES
+from tests.browser.hands import ranked
+from tests.browser.looking import open_page, settle
 
 pytestmark = pytest.mark.browser
 
@@ -67,3 +72,27 @@ def test_a_vetoed_step_leaves_the_loss_and_stays_in_the_trace(
     masked = [row["segments"] for row in map(json.loads, lines) if len(row["segments"]) > 2]
     pieces = next(one for one in masked if "".join(piece["text"] for piece in one[1:]) == response)
     assert [piece["text"] for piece in pieces[1:] if not piece["label"]] == [response[start:stop]]
+
+
+def test_a_click_on_a_step_is_about_the_trace_that_was_shown(
+    page: Page, serve: Callable[[Path], str], project: Project
+) -> None:
+    """Another trace is chosen, and the step is clicked before the browser shows that one."""
+    first, second = ranked(project)[:2]
+    open_page(page, serve(project.root), "browse")
+    expect(page.locator(".chosen")).to_have_attribute("data-trace", first)
+    page.evaluate(
+        """(other) => {
+            const roots = [...document.querySelectorAll('*')].map((one) => one.shadowRoot).filter(Boolean);
+            const found = (what) => roots.map((one) => one.querySelector(what)).find(Boolean);
+            found(`tr[data-trace='${other}']`).click();
+            found('.steps:not(.bare) .step:nth-child(2) button').click();
+        }""",
+        second,
+    )
+    expect(page.locator(".st-key-reader").get_by_text(short_id(second), exact=True).first).to_be_visible()
+    settle(page)
+    catalogue = open_catalogue(project)
+    found = catalogue.rows("SELECT trace_id, start, stop FROM step_vetoes")
+    catalogue.close()
+    assert found == [(first, *lines_of(TRACES[first].response)[1])]

@@ -5,7 +5,7 @@ function tint(share, signed) {
 }
 
 function stepNumber(step, data, veto) {
-  if (!data.can_veto) return element("div", "number", step.number);
+  if (!data.trace_id) return element("div", "number", step.number);
   const button = element("button", "number", step.vetoed ? "✕ " + step.number : step.number);
   button.title = step.vetoed
     ? `Step ${step.number} is vetoed: it stays in the trace and leaves the loss. Click to let it back in.`
@@ -53,7 +53,7 @@ function stepRow(step, data, veto) {
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
-  const veto = (span) => setTriggerValue("veto", span);
+  const veto = (span) => setTriggerValue("veto", [data.trace_id, ...span]);
   const steps = element("div", data.measured ? "steps" : data.numbered ? "steps plain" : "steps bare");
   for (const step of data.steps) steps.append(stepRow(step, data, veto));
   parentElement.querySelector(".root").replaceChildren(steps);
