@@ -97,10 +97,11 @@ def retrain(
                 f"{len(parts):,} trainings on {plan.share:.0%} of {len(frame):,} traces each; "
                 f"{len(parts) - len(missing):,} are there, {len(missing):,} to do."
             )
-            for place, (number, seed) in enumerate(missing, 1):
-                report.start(f"training {place:,} of {len(missing):,}", 1)
+            report.start("retraining", len(missing))
+            for number, seed in missing:
                 _train_one(catalogue, plan, number, seed, _path(folder, number, seed))
-                report.finish()
+                report.advance(1)
+            report.finish()
         return _gather(catalogue, plan, folder)
     finally:
         catalogue.close()
