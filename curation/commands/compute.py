@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -40,22 +40,18 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Fine-tune a model on the traces, the loss on their completions only."""
-    from dataclasses import replace
-
-    from curation.models.train import FULL, LORA
     from curation.models.train import train as fine_tune
+    from curation.models.train_settings import settings_for
     from curation.selection.traces import selected_traces
 
-    given: dict[str, Any] = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "at_once": at_once,
-        "seed": seed,
-    }
     with wrong_use():
-        settings = replace(
-            LORA if lora else FULL, **{name: value for name, value in given.items() if value is not None}
+        settings = settings_for(
+            lora=lora,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            at_once=at_once,
+            seed=seed,
         )
     opened = open_project(project)
     traces = selected_traces(opened, selection)

@@ -1,7 +1,7 @@
 """The command that asks whether scores predict training."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,25 +32,21 @@ def lds(
 
     The trainings are kept in validation/retrains/ and serve every run; stopped, the same command continues.
     """
-    from dataclasses import replace
-
     from curation.errors import ProjectError
-    from curation.models.train import FULL, LORA
+    from curation.models.train_settings import settings_for
     from curation.store.catalogue import open_catalogue
     from curation.store.overview import runs
     from curation.validation.lds_report import keep_report, lds_report
     from curation.validation.retrains import BankPlan, retrain
 
-    given: dict[str, Any] = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "warmup": warmup,
-        "batch_size": batch_size,
-        "at_once": at_once,
-    }
     with wrong_use():
-        settings = replace(
-            LORA if lora else FULL, **{name: value for name, value in given.items() if value is not None}
+        settings = settings_for(
+            lora=lora,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            warmup=warmup,
+            batch_size=batch_size,
+            at_once=at_once,
         )
         plan = BankPlan(model, settings, models, seeds, share, lora, device)
     opened = open_project(project)

@@ -1,7 +1,7 @@
 """Commands that prove: rollouts, validate, trust."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -127,24 +127,16 @@ def validate(
 
     Stopped, the same command continues; results are kept in validation/.
     """
-    from dataclasses import replace
-
-    from curation.models.train import FULL, LORA
+    from curation.models.train_settings import settings_for
     from curation.validation.answers import Asking
     from curation.validation.comparison import Comparison
     from curation.validation.problems import read_problems
     from curation.validation.validate import validate as compare
 
-    given: dict[str, Any] = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "at_once": at_once,
-    }
     names = tuple(name.strip() for name in recipes.split(",") if name.strip())
     with wrong_use():
-        settings = replace(
-            LORA if lora else FULL, **{name: value for name, value in given.items() if value is not None}
+        settings = settings_for(
+            lora=lora, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, at_once=at_once
         )
         asking = Asking(max_new_tokens, token_budget)
         comparison = Comparison(names, model, settings, keep, seeds, lora, group, asking, device)

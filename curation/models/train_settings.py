@@ -1,6 +1,7 @@
 """How to fine-tune: one frozen set of numbers, with defaults for all weights and for an adapter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from curation.errors import ModelError
 
@@ -56,3 +57,14 @@ class TrainSettings:
 
 FULL = TrainSettings()
 LORA = TrainSettings(learning_rate=2e-4, epochs=2)
+
+
+def settings_for(*, lora: bool, **given: Any) -> TrainSettings:
+    """`LORA` or `FULL`, with what is given in place of their numbers; None is not given.
+
+    Raises:
+        ModelError: A number is out of its range.
+    """
+    return replace(
+        LORA if lora else FULL, **{name: value for name, value in given.items() if value is not None}
+    )
