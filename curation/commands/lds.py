@@ -32,10 +32,9 @@ def lds(
 
     The trainings are kept in validation/retrains/ and serve every run; stopped, the same command continues.
     """
-    from curation.errors import ProjectError
     from curation.models.train_settings import settings_for
     from curation.store.catalogue import open_catalogue
-    from curation.store.overview import runs
+    from curation.store.overview import find_run
     from curation.validation.lds_report import keep_report, lds_report
     from curation.validation.retrains import BankPlan, retrain
 
@@ -52,13 +51,7 @@ def lds(
     opened = open_project(project)
     catalogue = open_catalogue(opened)
     try:
-        chosen = next((one for one in runs(catalogue) if run in (None, one.run_id)), None)
-        if chosen is None:
-            raise ProjectError(
-                f"There is no run {run} here."
-                if run
-                else "There is no run yet; make one with `curation score`."
-            )
+        chosen = find_run(catalogue, run)
         with progress_bar() as tell:
             bank = retrain(opened, plan, on_cost=note, on_progress=tell)
         report = lds_report(catalogue, chosen.run_id, bank)

@@ -155,20 +155,13 @@ def trust(
     """Say how far a run's influence can be believed: other queries, other samples, length, other scores, training."""
     from curation.errors import ProjectError
     from curation.store.catalogue import open_catalogue
-    from curation.store.overview import runs
+    from curation.store.overview import find_run
     from curation.validation.finding import markdown, overall
     from curation.validation.trust import trust as findings_of
 
     catalogue = open_catalogue(open_project(project))
     try:
-        there = runs(catalogue)
-        chosen = next((one for one in there if run in (None, one.run_id)), None)
-        if chosen is None:
-            raise ProjectError(
-                f"There is no run {run} here."
-                if run
-                else "There is no run to judge yet; make one with `curation score`."
-            )
+        chosen = find_run(catalogue, run)
         findings = findings_of(catalogue, chosen)
         if not findings:
             raise ProjectError("This run has no influence to judge; add queries and score again.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.errors import ProjectError
 from curation.store.catalogue import Catalogue
 from curation.store.frame import frame_of
 from curation.store.verdicts import KEEP, VETO, verdicts_of
@@ -69,6 +70,22 @@ def runs(catalogue: Catalogue) -> list[Run]:
            FROM run ORDER BY finished DESC NULLS LAST, run_id DESC"""
     )
     return [_run(row) for row in found]
+
+
+def find_run(catalogue: Catalogue, run_id: str | None) -> Run:
+    """A run by its id, or the newest one.
+
+    Raises:
+        ProjectError: It is not there.
+    """
+    found = next((one for one in runs(catalogue) if run_id in (None, one.run_id)), None)
+    if found is None:
+        raise ProjectError(
+            f"There is no run {run_id} here."
+            if run_id
+            else "There is no run yet; make one with `curation score`."
+        )
+    return found
 
 
 def query_groups(catalogue: Catalogue) -> list[tuple[str, int]]:

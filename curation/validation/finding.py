@@ -1,7 +1,7 @@
 """What is known of a run's scores, each finding with a verdict in plain words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["believe", "be careful", "do not use", "not known"]
@@ -23,7 +23,7 @@ class Finding:
     verdict: Verdict
     words: str
     columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = field(default=())
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
 def overall(findings: Sequence[Finding]) -> Verdict:

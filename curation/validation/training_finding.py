@@ -58,12 +58,13 @@ def training_finding(past: Sequence[Past]) -> Finding:
 
 
 def retraining_finding(report: LdsReport | None) -> Finding:
-    """Whether models retrained on random parts are as the scores predict (LDS)."""
+    """Whether models retrained on random parts are as the scores predict (LDS), for the queries of the first group."""
     question = "Do the scores predict training on random parts?"
     columns = ("score", "queries", "LDS", "95% interval", "two seeds agree at")
     if report is None or not report.rows:
         words = "Not known: `curation lds PROJECT --model BASE` retrains on random parts of the traces and compares."
         return Finding(question, "not known", words, columns)
+    first = next((row for row in report.rows if row.score == f"influence/{row.group}"), report.rows[0])
     rows = tuple(
         (
             row.score,
@@ -73,8 +74,8 @@ def retraining_finding(report: LdsReport | None) -> Finding:
             "—" if (top := report.ceilings.get(row.group)) is None else f"{top:+.2f}",
         )
         for row in report.rows
+        if row.group == first.group
     )
-    first = next((row for row in report.rows if row.score == f"influence/{row.group}"), report.rows[0])
     low = first.lds.low
     verdict: Verdict = "believe" if low >= GOOD_LDS else "be careful" if low > 0 else "do not use"
     more = {

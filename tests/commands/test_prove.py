@@ -13,7 +13,9 @@ from curation.cli import main
 from curation.demo.make_base import BASE
 from curation.demo.pool import make_pool
 from curation.demo.problems import right_response
+from curation.store.catalogue import open_catalogue
 from curation.store.project import create_project
+from tests.projects import add_run
 from tests.validation.project import POOL, scored_project, write_rows
 
 MODEL = ("--model", str(BASE), "--device", "cpu", "--max-new-tokens", "40")
@@ -148,3 +150,40 @@ def test_killed_rollouts_continue_and_repeat_nothing(
     assert after == undisturbed.read_bytes()
     assert after.startswith(before[: before.rfind(b"\n") + 1])
     assert len({json.loads(line)["problem_id"] for line in after.splitlines()}) == after.count(b"\n") == 200
+
+
+def test_trust_says_what_is_known_of_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    root = scored_project(tmp_path / "project").root
+    told = run_json(capsys, "trust", root)
+    assert (told["run"], told["verdict"]) == ("run-1", "be careful")
+    assert len(told["findings"]) == 6
+    status, out, _ = run(capsys, "trust", root, "--run", "run-1")
+    assert status == 0
+    assert all(one["question"] in out for one in told["findings"])
+    status, _, err = run(capsys, "trust", root, "--run", "gone")
+    assert (status, "There is no run gone here." in err) == (1, True)
+    status, _, err = run(capsys, "trust", create_project(tmp_path / "empty").root)
+    assert (status, "make one with `curation score`" in err) == (1, True)
+
+
+def test_lds_retrains_once_and_trust_reads_its_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    project = scored_project(tmp_path / "project")
+    catalogue = open_catalogue(project)
+    ids = [str(one) for (one,) in catalogue.rows("SELECT trace_id FROM traces")]
+    queries = [str(one) for (one,) in catalogue.rows("SELECT query_id FROM queries")]
+    catalogue.close()
+    slope = {one: place / 10 for place, one in enumerate(ids)}
+    add_run(project, "run-2", {"influence/gold": slope}, query_scores=dict.fromkeys(queries, slope), day=2)
+    given = ("lds", project.root, "--model", BASE, "--models", 3, "--epochs", 1, "--learning-rate", 2e-3)
+    told = run_json(capsys, *given, "--batch-size", 16, "--at-once", 16, "--device", "cpu")
+    assert told["run_id"] == "run-2"
+    assert [(row["score"], row["lds"]["parts"]) for row in told["rows"]] == [("influence/gold", 3)]
+    status, out, err = run(capsys, *given, "--batch-size", 16, "--at-once", 16, "--device", "cpu")
+    assert (status, "3 are there, 0 to do" in err) == (0, True)
+    assert "| influence/gold | gold |" in out
+    status, out, _ = run(capsys, "trust", project.root)
+    assert "predicts training on 3 random parts" in out
+    status, _, err = run(capsys, *given, "--share", 1)
+    assert (status, "above 0 and below 1" in err) == (2, True)
