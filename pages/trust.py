@@ -15,7 +15,7 @@ SUMMARY = {
 
 session = current_session()
 st.title("Trust", anchor=False)
-st.caption("Can I believe this run's influence? Verdicts are of its first group; tables have all.")
+st.caption("Can I believe this run's influence? Verdicts are of its first group of queries.")
 if session.run is None:
     st.info("There is no run to judge yet; the Runs page starts one.")
     st.stop()

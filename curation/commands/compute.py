@@ -14,6 +14,7 @@ from curation.commands.output import (
     progress_bar,
     wrong_use,
 )
+from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
 from curation.scoring.request import ScoreRequest, parse_scores
 from curation.store.project import open_project
 
@@ -24,18 +25,14 @@ def train(
     project: ProjectArgument,
     model: ModelOption,
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder for the model or adapter.")],
-    lora: Annotated[
-        bool, typer.Option("--lora", help="Train a LoRA adapter (needs the peft extra).")
-    ] = False,
+    lora: LoraOption = False,
     selection: Annotated[
         str | None, typer.Option(help="Train on a saved selection; on all traces if not given.")
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the traces.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Traces an optimiser step.")] = None,
-    at_once: Annotated[
-        int | None, typer.Option(min=1, help="Traces in memory at once; a batch is a multiple.")
-    ] = None,
+    learning_rate: LearningRate = None,
+    batch_size: BatchSize = None,
+    at_once: AtOnce = None,
     seed: Annotated[int, typer.Option(help="Of the order of traces and the first weights.")] = 0,
     as_json: JsonOption = False,
 ) -> None:

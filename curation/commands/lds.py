@@ -7,6 +7,7 @@ import typer
 
 from curation.commands.compute import ModelOption
 from curation.commands.output import JsonOption, ProjectArgument, answer, note, progress_bar, wrong_use
+from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
 from curation.store.project import open_project
 
 
@@ -17,14 +18,12 @@ def lds(
     models: Annotated[int, typer.Option(min=2, help="Random parts of the traces to train on.")] = 100,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings on each part.")] = 1,
     share: Annotated[float, typer.Option(min=0, max=1, help="Of the traces, in a part.")] = 0.5,
-    lora: Annotated[bool, typer.Option("--lora", help="Train LoRA adapters (needs the peft extra).")] = False,
+    lora: LoraOption = False,
     epochs: Annotated[float | None, typer.Option(help="Passes over a part.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    learning_rate: LearningRate = None,
     warmup: Annotated[float | None, typer.Option(help="Share of the steps in which it rises.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Traces an optimiser step.")] = None,
-    at_once: Annotated[
-        int | None, typer.Option(min=1, help="Traces in memory at once while training.")
-    ] = None,
+    batch_size: BatchSize = None,
+    at_once: AtOnce = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     as_json: JsonOption = False,
 ) -> None:

@@ -15,6 +15,7 @@ from curation.commands.output import (
     progress_bar,
     wrong_use,
 )
+from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
 from curation.store.project import open_project
 from curation.traces.rows import Unreadable
 from curation.traces.shapes import Fields
@@ -109,15 +110,13 @@ def validate(
     ] = None,
     group: Annotated[str, typer.Option(help="The query group whose problems are held out.")] = "gold",
     limit: Limit = None,
-    lora: Annotated[bool, typer.Option("--lora", help="Train LoRA adapters (needs the peft extra).")] = False,
+    lora: LoraOption = False,
     epochs: Annotated[
         float | None, typer.Option(help="Passes over the whole pool; every recipe takes as many steps.")
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Traces an optimiser step.")] = None,
-    at_once: Annotated[
-        int | None, typer.Option(min=1, help="Traces in memory at once while training.")
-    ] = None,
+    learning_rate: LearningRate = None,
+    batch_size: BatchSize = None,
+    at_once: AtOnce = None,
     max_new_tokens: MaxNewTokens = 512,
     token_budget: TokenBudget = 32_768,
     device: Device = "auto",
