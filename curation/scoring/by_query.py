@@ -1,11 +1,12 @@
-"""What the influence on single queries adds to a run's scores, as SQL over its tables.
-
-A mean over a group hangs on its few queries with the largest gradients, mostly those that the model finds hard; the mean
-with every query scaled to its own spread hangs on none. Where one of the two calls a trace harmful, it mostly is.
+"""What the influence on single queries adds to a run's scores: ranks, standard errors, the even mean, the consensus.
 
 Lists are in the order of the queries, since a sum in the order of threads is not the same to the last bit.
 """
 
+import numpy as np
+import pyarrow as pa
+
+from curation.scoring.consensus import consensus
 from curation.store.database import Connection
 
 EVEN, CONSENSUS = "influence-even", "influence-consensus"
@@ -39,20 +40,9 @@ EVENLY = f"""
           JOIN (SELECT query_id, quantile_disc(abs(value), 0.95) AS spread FROM query_scores
                 WHERE isfinite(value) GROUP BY query_id) USING (query_id) GROUP BY ALL)
 """
-# By group, from estimates of the same thing in the table `estimates`, each in units of its own spread: the lowest where
-# one is negative, else the mean.
-AGREED = f"""
-    INSERT INTO scores
-    SELECT trace_id, '{CONSENSUS}/' || "group",
-           CASE WHEN list_min(scaled) < 0 THEN list_min(scaled) ELSE list_avg(scaled) END, NULL
-    FROM (SELECT trace_id, "group", list(value / nullif(spread, 0) ORDER BY name) AS scaled
-          FROM estimates JOIN (SELECT name, quantile_disc(abs(value), 0.95) AS spread FROM estimates GROUP BY name)
-          USING (name) GROUP BY ALL)
-"""
-ESTIMATES = f"""
-    CREATE OR REPLACE TEMP VIEW estimates AS
-    SELECT trace_id, name, split_part(name, '/', 2) AS "group", value FROM scores
-    WHERE isfinite(value) AND (name LIKE 'influence/%' OR name LIKE '{EVEN}/%')
+WHOLE = """
+    SELECT trace_id, list(value ORDER BY query_id) AS on_queries FROM query_scores JOIN _queries USING (query_id)
+    WHERE "group" = $1 AND isfinite(value) GROUP BY trace_id ORDER BY trace_id
 """
 
 
@@ -62,6 +52,25 @@ def add_scores_by_query(connection: Connection) -> None:
     Args:
         connection: To the run; the table _queries says which group a query is in.
     """
-    for statement in (RANKS, STANDARD_ERRORS, EVENLY, ESTIMATES, AGREED):
+    for statement in (RANKS, STANDARD_ERRORS, EVENLY):
         connection.execute(statement)
-    connection.execute("DROP VIEW estimates")
+    for (group,) in connection.execute('SELECT DISTINCT "group" FROM _queries ORDER BY 1').fetchall():
+        _add_consensus(connection, group)
+
+
+def _add_consensus(connection: Connection, group: str) -> None:
+    """Add a group's consensus, for the traces that have their influence on all of its queries."""
+    found: pa.Table = connection.execute(WHOLE, [group]).to_arrow_table()
+    on_queries = [np.asarray(row) for row in found["on_queries"].to_numpy()]
+    queries = max(map(len, on_queries), default=0)
+    whole = [place for place, row in enumerate(on_queries) if len(row) == queries]
+    if not whole:
+        return
+    table = {
+        "trace_id": found["trace_id"].take(pa.array(whole)),
+        "name": pa.array([f"{CONSENSUS}/{group}"] * len(whole)),
+        "value": pa.array(consensus(np.stack([on_queries[place] for place in whole], axis=1))),
+    }
+    connection.register("_consensus", pa.table(table))
+    connection.execute("INSERT INTO scores SELECT trace_id, name, value, NULL FROM _consensus")
+    connection.unregister("_consensus")
