@@ -66,7 +66,9 @@ class Checkpoints(TrainerCallback):  # type: ignore[misc]
         """Settle when."""
         self.steps = steps_of(self.count, state.max_steps)
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, optimizer: Any, **named: Any) -> None:
+    def on_pre_optimizer_step(
+        self, args: Any, state: Any, control: Any, optimizer: Any, **named: Any
+    ) -> None:
         """Take down the learning rate: when the step is over, the schedule has moved on."""
         self.rates.append(float(optimizer.param_groups[0]["lr"]))
 

@@ -68,7 +68,15 @@ def train(
             padding = tokenizer.pad_token_id or tokenizer.eos_token_id or 0
             keeping = [Checkpoints(part / FOLDER, tokenizer, checkpoints)] if checkpoints else []
             make_trainer(
-                network, examples, padding, part, settings, device, on_progress, steps=steps, callbacks=keeping
+                network,
+                examples,
+                padding,
+                part,
+                settings,
+                device,
+                on_progress,
+                steps=steps,
+                callbacks=keeping,
             ).train()
             _refuse_broken(network)
             network.save_pretrained(part)

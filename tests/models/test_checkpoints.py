@@ -98,7 +98,9 @@ def test_checkpoints_of_an_adapter_hold_its_moments_alone(tmp_path: Path) -> Non
     first = load_model(str(BASE), adapter=str(tmp_path / "a/checkpoints/1"))
     loaded = {name: one.shape for name, one in first.module.named_parameters() if "lora_" in name}
     kept = load_file(tmp_path / "a/checkpoints/1/optimizer.safetensors")
-    assert {name.removeprefix("exp_avg/"): one.shape for name, one in kept.items() if "sq/" not in name} == loaded
+    assert {
+        name.removeprefix("exp_avg/"): one.shape for name, one in kept.items() if "sq/" not in name
+    } == loaded
     # After one step from the start, m = (1 - b1) g and v = (1 - b2) g^2.
     for name in loaded:
         gradient = kept[f"exp_avg/{name}"] / 0.1

@@ -15,7 +15,7 @@ from curation.demo.pool import make_pool
 from curation.errors import ModelError
 from curation.models.encode import encode
 from curation.models.load import load_module, load_tokenizer
-from curation.models.train import LORA, TrainSettings, train
+from curation.models.train import TrainSettings, train
 from curation.traces.trace import Trace
 
 QUICK = TrainSettings(learning_rate=1e-3, epochs=1, batch_size=8, at_once=8, max_gradient_norm=1e9)
@@ -65,7 +65,10 @@ def test_without_a_token_for_the_end_an_empty_completion_is_left_out(tmp_path: P
     empty = Trace(TRACES[0].prompt, "")
     train(str(endless), [empty, *TRACES[1:3]], tmp_path / "with", settings=QUICK)
     train(str(endless), TRACES[1:3], tmp_path / "without", settings=QUICK)
-    assert all(torch.equal(one, weights(tmp_path / "without")[name]) for name, one in weights(tmp_path / "with").items())
+    assert all(
+        torch.equal(one, weights(tmp_path / "without")[name])
+        for name, one in weights(tmp_path / "with").items()
+    )
     with pytest.raises(ModelError, match="to have a completion"):
         train(str(endless), [empty], tmp_path / "m", settings=QUICK)
 
@@ -129,7 +132,8 @@ def test_the_same_call_writes_the_same_bytes_in_every_process(tmp_path: Path, lo
         output = tmp_path / f"{seed}-{hashes}"
         code = f"""
 from pathlib import Path
-from tests.models.test_train_edges import BASE, LORA, QUICK, TRACES, replace, train
+from curation.models.train import LORA
+from tests.models.test_train_edges import BASE, QUICK, TRACES, replace, train
 settings = replace(LORA if {lora} else QUICK, batch_size=4, at_once=4, seed={seed})
 train(str(BASE), TRACES, Path({str(output)!r}), settings=settings, lora={lora}, checkpoints=1)
 """
