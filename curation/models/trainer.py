@@ -1,7 +1,7 @@
 """transformers' Trainer, made quiet, repeatable and careful."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ def make_trainer(
     settings: TrainSettings,
     device: str,
     on_progress: OnSteps | None,
+    *,
+    steps: int | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trainer:
     """A trainer for a model on tokenised traces, with AdamW; it saves, logs and prints nothing.
 
@@ -38,6 +41,8 @@ def make_trainer(
         settings: How to train.
         device: "auto" (CUDA where there is one), or "cpu".
         on_progress: Called with (optimiser steps done, steps in total).
+        steps: Optimiser steps to take; as many as the settings' epochs say if None.
+        callbacks: What else is told of each step.
     """
     cuda = device != "cpu" and torch.cuda.is_available()
     arguments = TrainingArguments(
@@ -47,6 +52,7 @@ def make_trainer(
         lr_scheduler_type=settings.schedule,
         warmup_steps=settings.warmup,
         num_train_epochs=settings.epochs,
+        max_steps=steps or -1,
         per_device_train_batch_size=settings.at_once,
         gradient_accumulation_steps=settings.batch_size // settings.at_once,
         weight_decay=settings.weight_decay,
@@ -65,7 +71,7 @@ def make_trainer(
         args=arguments,
         train_dataset=examples,
         data_collator=lambda batch: pad(batch, padding),
-        callbacks=[_Report(on_progress)] if on_progress else None,
+        callbacks=[*callbacks, *([_Report(on_progress)] if on_progress else [])],
     )
     # It prints to stdout, which belongs to what a command answers.
     trainer.remove_callback(PrinterCallback)

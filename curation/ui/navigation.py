@@ -16,6 +16,7 @@ ICONS = {
     "Export": ":material/download:",
     "Runs": ":material/history:",
     "Trust": ":material/verified:",
+    "Proof": ":material/science:",
     "Settings": ":material/settings:",
 }
 
@@ -36,6 +37,7 @@ def pages() -> list[StreamlitPage]:
         st.Page("pages/export.py", title="Export"),
         st.Page("pages/runs.py", title="Runs"),
         st.Page("pages/trust.py", title="Trust"),
+        st.Page("pages/proof.py", title="Proof"),
         st.Page("pages/settings.py", title="Settings"),
     ]
 

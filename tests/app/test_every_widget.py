@@ -15,6 +15,7 @@ from curation.store.view import View
 from tests.app.conftest import APP
 from tests.app.looking import words
 from tests.app.runs import add_turned_run
+from tests.app.test_proof import keep_comparison
 from tests.browser.looking import PAGES
 
 Open = Callable[..., AppTest]
@@ -28,8 +29,9 @@ ELSEWHERE = ("FormSubmitter:start-Start scoring",)
 
 @pytest.fixture
 def full(project: Project) -> Project:
-    """A project with two runs, selections and a view, so that every page has what it can show."""
+    """A project with two runs, selections, a view and trainings, so that every page has what it can show."""
     add_turned_run(project)
+    keep_comparison(project)
     save_selection(project, "half", Recipe("influence", keep=0.5, group="gold"))
     save_selection(project, "plain", Recipe("bottom-ppl", keep=0.3))
     save_view(project, "low", View("influence/gold", False))

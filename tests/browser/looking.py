@@ -16,6 +16,7 @@ PAGES = (
     "export",
     "runs",
     "trust",
+    "proof",
     "settings",
 )
 MAIN = "[data-testid=stMain]"
