@@ -98,9 +98,7 @@ def _batches(rows: list[list[int]], limits: list[int], token_budget: int) -> lis
     return batches
 
 
-def _complete(
-    model: LanguageModel, rows: list[list[int]], limit: int, draw: Draw | None
-) -> list[Generated]:
+def _complete(model: LanguageModel, rows: list[list[int]], limit: int, draw: Draw | None) -> list[Generated]:
     """Complete one batch of token ids."""
     if limit == 0:
         return [Generated("", 0, False)] * len(rows)

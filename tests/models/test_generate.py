@@ -129,7 +129,9 @@ def test_a_sample_depends_on_its_seed_and_on_nothing_beside_it(model: LanguageMo
     assert made == all_of(model, sampling=sampling, seeds=seeds, token_budget=1)
     others = all_of(model, sampling=sampling, seeds=[seed + 100 for seed in seeds])
     assert [one.completion for one in made] != [one.completion for one in others]
-    assert len({one.completion for one in all_of(model, [PROMPTS[0]] * 7, sampling=sampling, seeds=seeds)}) == 6
+    assert (
+        len({one.completion for one in all_of(model, [PROMPTS[0]] * 7, sampling=sampling, seeds=seeds)}) == 6
+    )
 
 
 def test_samples_near_temperature_zero_and_of_the_smallest_nucleus_are_the_most_likely(
