@@ -1,11 +1,9 @@
 """A model behind a server with OpenAI's completions interface (vLLM, SGLang, llama.cpp): asked for text, many at a time."""
 
 import math
-import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from curation.errors import ModelError
@@ -14,6 +12,7 @@ from curation.models.generate import MAX_NEW_TOKENS, Generated, Prompt
 from curation.models.load import fingerprint, load_tokenizer
 from curation.models.sampling import GREEDY, Sampling
 from curation.models.server import Server, strange
+from curation.models.workers import several_at_a_time
 
 REQUESTS = 16
 
@@ -85,46 +84,7 @@ def complete(
             body["seed"] = seeds[index]
         return _read(model, model.server.post("completions", body))
 
-    todo: SimpleQueue[int] = SimpleQueue()
-    told: SimpleQueue[tuple[int, Generated | Exception]] = SimpleQueue()
-    stopped = threading.Event()
-    for index in wanted:
-        todo.put(index)
-
-    def work() -> None:
-        while not stopped.is_set():
-            try:
-                index = todo.get_nowait()
-            except Empty:
-                return
-            try:
-                told.put((index, answer(index)))
-            except Exception as error:
-                told.put((index, error))
-
-    # Daemons: Ctrl-C does not wait for the long answers that are under way.
-    for _ in range(min(model.requests, len(wanted))):
-        threading.Thread(target=work, daemon=True).start()
-    try:
-        yield from _as_they_come(told, len(wanted))
-    finally:
-        stopped.set()
-
-
-def _as_they_come(
-    told: "SimpleQueue[tuple[int, Generated | Exception]]", count: int
-) -> Iterator[dict[int, Generated]]:
-    """What was told since the last time, again and again; the first failure is raised after what came with it."""
-    while count:
-        some = [told.get()]
-        while not told.empty():
-            some.append(told.get())
-        count -= len(some)
-        if said := {index: one for index, one in some if isinstance(one, Generated)}:
-            yield said
-        for _, one in some:
-            if isinstance(one, Exception):
-                raise one
+    yield from several_at_a_time(answer, wanted, model.requests)
 
 
 @dataclass(frozen=True)

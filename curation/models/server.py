@@ -39,11 +39,15 @@ class Server:
         Raises:
             ModelError: It is none, or it holds a password, which would be written into files.
         """
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ModelError(f"{self.url!r} is no server; give its address, as in http://localhost:8000/v1.")
-        if "@" in parts.netloc:
+        if "@" in self.url:
             raise ModelError(f"A server's address holds no password; put the key into {KEY}.")
+        try:
+            parts = urlsplit(self.url)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or "?" in self.url or "#" in self.url:
+            raise ModelError(f"{self.url!r} is no server; give its address, as in http://localhost:8000/v1.")
         if self.timeout <= 0:
             raise ModelError("The time that a reply may take must be above 0 seconds.")
 
