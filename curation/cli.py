@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from curation.commands import choose, compute, data, duplicates, lds, prove, push, serve
+from curation.commands import choose, compute, data, duplicates, lds, prove, push, rollouts, serve
 from curation.errors import CurationError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -16,7 +16,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "ingest": data.ingest,
     "queries": data.queries,
     "train": compute.train,
-    "rollouts": prove.rollouts,
+    "rollouts": rollouts.rollouts,
     "score": compute.score,
     "map": compute.make_map,
     "duplicates": duplicates.duplicates,

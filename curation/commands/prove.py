@@ -1,4 +1,4 @@
-"""Commands that prove: rollouts, validate, trust."""
+"""Commands that prove: validate, trust."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from curation.commands.compute import ModelOption
-from curation.commands.data import AnswerField, Limit, PromptField, ResponseField, Split
+from curation.commands.data import Limit
 from curation.commands.output import (
     JsonOption,
     ProjectArgument,
@@ -15,86 +15,9 @@ from curation.commands.output import (
     progress_bar,
     wrong_use,
 )
+from curation.commands.rollouts import Device, MaxNewTokens, TokenBudget
 from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
 from curation.store.project import open_project
-from curation.traces.rows import Unreadable
-from curation.traces.shapes import Fields
-
-MaxNewTokens = Annotated[int, typer.Option(min=1, help="Limit of an answer.")]
-TokenBudget = Annotated[int, typer.Option(min=1, help="Tokens a batch, answers at their limit.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
-
-
-def rollouts(
-    project: ProjectArgument,
-    problems: Annotated[
-        str, typer.Argument(metavar="PROBLEMS", help="Prompts with an answer or a solution each.")
-    ],
-    model: ModelOption,
-    base: Annotated[
-        str | None, typer.Option(help="The model before fine-tuning; adds wrong-to-right and right-to-wrong.")
-    ] = None,
-    adapter: Annotated[str, typer.Option(help="A PEFT adapter on the model: folder or hub id.")] = "",
-    prompt_field: PromptField = None,
-    response_field: ResponseField = None,
-    answer_field: AnswerField = None,
-    split: Split = None,
-    limit: Limit = None,
-    max_new_tokens: MaxNewTokens = 512,
-    token_budget: TokenBudget = 32_768,
-    device: Device = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float64.")] = "float32",
-    as_json: JsonOption = False,
-) -> None:
-    """Let a model answer problems greedily, grade its answers, and add them as query groups correct and incorrect.
-
-    Stopped, the same command continues; called again, it repeats nothing. Every answer is kept in rollouts/.
-    """
-    from curation.validation.answers import Asking
-    from curation.validation.rollouts import Tally
-    from curation.validation.rollouts import rollouts as roll_out
-
-    rejected: list[Unreadable] = []
-    opened = open_project(project)
-    with progress_bar() as tell:
-        done = roll_out(
-            opened,
-            problems,
-            model=model,
-            adapter=adapter,
-            base=base,
-            fields=Fields(prompt_field, response_field, answer_field),
-            split=split,
-            limit=limit,
-            asking=Asking(max_new_tokens, token_budget),
-            device=device,
-            dtype=dtype,
-            on_progress=tell,
-            on_rejected=rejected.append,
-        )
-
-    def words(tally: Tally) -> str:
-        return f"{tally.model} answers {tally.correct:,} of {tally.graded:,} problems right."
-
-    added = ", ".join(f"{count:,} to {group}" for group, count in done.added.items()) or "nothing"
-    sentences = [
-        words(done.model),
-        *([words(done.base)] if done.base else []),
-        f"Added {added}.",
-        *done.notes,
-    ]
-    if rejected:
-        sentences.append(
-            f"{len(rejected):,} rows are no problem; the first: line {rejected[0].number}: {rejected[0].reason}"
-        )
-    result = {
-        "model": {**asdict(done.model), "accuracy": done.model.accuracy},
-        "base": {**asdict(done.base), "accuracy": done.base.accuracy} if done.base else None,
-        "added": done.added,
-        "rejected": [{"line": one.number, "reason": one.reason} for one in rejected],
-        "notes": done.notes,
-    }
-    answer(result, " ".join(sentences), as_json)
 
 
 def validate(

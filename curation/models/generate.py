@@ -1,4 +1,4 @@
-"""Greedy answers of a model, in batches padded on the left."""
+"""Answers of a model, the most likely ones or drawn, in batches padded on the left."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from curation.models.draw import Draw
 from curation.models.encode import encode
 from curation.models.load import LanguageModel
+from curation.models.sampling import GREEDY, Sampling
 
 MAX_NEW_TOKENS = 512
 TOKEN_BUDGET = 32_768
@@ -46,8 +48,10 @@ def generate(
     max_new_tokens: int = MAX_NEW_TOKENS,
     token_budget: int = TOKEN_BUDGET,
     skip: Collection[int] = (),
+    sampling: Sampling = GREEDY,
+    seeds: Sequence[int] = (),
 ) -> Iterator[dict[int, Generated]]:
-    """Let a model complete each prompt with its most likely tokens, whatever its own generation settings say.
+    """Let a model complete each prompt once, whatever its own generation settings say.
 
     A prompt's tokens are those that scoring sees. Where prompt and completion would not fit into the model's
     positions, the completion is limited to what is left of them; a prompt that leaves none gets an empty one.
@@ -60,6 +64,8 @@ def generate(
         token_budget: Rows x tokens of a batch, completions at their limit.
         skip: Indices that are not wanted. The batches are the same with and without them, so that a
             continued job sees what an undisturbed one would have.
+        sampling: How tokens are chosen.
+        seeds: Where tokens are drawn, one a prompt. The random state of torch is neither read nor changed.
 
     Yields:
         For each batch, index of the prompt -> what the model said; shortest prompts first.
@@ -73,7 +79,9 @@ def generate(
     for indices in _batches(rows, limits, token_budget):
         wanted = [index for index in indices if index not in skip]
         if wanted:
-            said = _complete(model, [rows[index] for index in indices], limits[indices[0]])
+            limit = limits[indices[0]]
+            draw = None if sampling.greedy else Draw(sampling, [seeds[index] for index in indices], limit)
+            said = _complete(model, [rows[index] for index in indices], limit, draw)
             yield {index: one for index, one in zip(indices, said, strict=True) if index in wanted}
 
 
@@ -90,7 +98,7 @@ def _batches(rows: list[list[int]], limits: list[int], token_budget: int) -> lis
     return batches
 
 
-def _complete(model: LanguageModel, rows: list[list[int]], limit: int) -> list[Generated]:
+def _complete(model: LanguageModel, rows: list[list[int]], limit: int, draw: Draw | None) -> list[Generated]:
     """Complete one batch of token ids."""
     if limit == 0:
         return [Generated("", 0, False)] * len(rows)
@@ -105,7 +113,10 @@ def _complete(model: LanguageModel, rows: list[list[int]], limit: int) -> list[G
     with _greedy(model.module, ids, ends, limit) as settings, torch.inference_mode():
         module: Any = model.module
         made: Tensor = module.generate(
-            input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=settings
+            input_ids=ids.to(model.device),
+            attention_mask=mask.to(model.device),
+            generation_config=settings,
+            logits_processor=[draw] if draw else [],
         )
     return [_read(model.tokenizer, row, ends) for row in made[:, longest:].tolist()]
 
@@ -119,7 +130,7 @@ def _end_tokens(model: LanguageModel) -> set[int]:
 
 @contextmanager
 def _greedy(module: Any, ids: Tensor, ends: set[int], limit: int) -> Iterator[Any]:
-    """Settings for greedy generation, with the model's own (penalties, sampling) out of the way."""
+    """Settings that take the most likely token, with the model's own (penalties, sampling) out of the way."""
     from transformers import GenerationConfig
 
     before = module.generation_config

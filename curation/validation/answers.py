@@ -1,57 +1,26 @@
-"""Answers of a model to problems: generated, graded, and kept line by line, so that nothing is ever asked twice."""
+"""Asking: a model's answers to problems, graded, and kept so that nothing is ever asked twice."""
 
-import fcntl
 import hashlib
 import json
-import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import IO
 
-from curation.errors import ProjectError, ScoringError
+from curation.errors import ScoringError
 from curation.models.generate import MAX_NEW_TOKENS, TOKEN_BUDGET, Generated, Prompt, generate
 from curation.models.grade import grade
 from curation.models.load import LanguageModel
+from curation.models.sampling import GREEDY, Sampling
+from curation.models.served import ServedModel, complete
 from curation.scoring.progress import Reporter
 from curation.store.project import Project
 from curation.store.publish import flush
+from curation.validation.kept_answers import FOLDER, Answer, append, only_writer, take_up
 from curation.validation.problems import Problem
 
-
-@dataclass(frozen=True)
-class Answer:
-    """A model's completion for a problem, and what grading said of it.
-
-    Attributes:
-        problem_id: Which problem.
-        prompt: What was asked.
-        system: The system message.
-        reference: The right final answer; "" if none is known.
-        completion: What the model said.
-        tokens: How many tokens that took.
-        finished: Whether it ended on its own rather than at the limit.
-        extracted: Its final answer; "" if it has none.
-        how: How that was found (see `models.final_answer`).
-        is_correct: Whether it is the reference; None where there is no reference.
-        model: Folder or hub id of the model.
-        revision: Which weights.
-    """
-
-    problem_id: str
-    prompt: str
-    system: str
-    reference: str
-    completion: str
-    tokens: int
-    finished: bool
-    extracted: str
-    how: str
-    is_correct: bool | None
-    model: str
-    revision: str
+Model = LanguageModel | ServedModel
 
 
 @dataclass(frozen=True)
@@ -79,9 +48,10 @@ class Asking:
 ASKING = Asking()
 
 
-def judged(model: LanguageModel, problem: Problem, said: Generated) -> Answer:
+def judged(model: Model, problem: Problem, said: Generated, sample: int = 1) -> Answer:
     """Grade one completion."""
     verdict = grade(said.completion, problem.reference, finished=said.finished)
+    adapter = model.adapter if isinstance(model, LanguageModel) else ""
     return Answer(
         problem_id=problem.problem_id,
         prompt=problem.prompt,
@@ -93,108 +63,122 @@ def judged(model: LanguageModel, problem: Problem, said: Generated) -> Answer:
         extracted=verdict.extracted,
         how=verdict.how,
         is_correct=verdict.is_correct if problem.reference else None,
-        model=model.name if not model.adapter else f"{model.name} + {model.adapter}",
+        model=f"{model.name} + {adapter}" if adapter else model.name,
         revision=model.revision,
+        sample=sample,
     )
 
 
 def answer_batches(
-    model: LanguageModel,
+    model: Model,
     problems: Sequence[Problem],
     template: str,
     asking: Asking = ASKING,
-    skip: frozenset[int] = frozenset(),
+    sampling: Sampling = GREEDY,
+    skip: frozenset[tuple[str, int]] = frozenset(),
 ) -> Iterator[list[Answer]]:
-    """Greedy answers to problems, graded, batch by batch; without those at the indices to skip."""
-    prompts = [Prompt(problem.prompt, problem.system) for problem in problems]
-    for batch in generate(
+    """Answers to problems, graded, batch by batch: all first samples, all second ones, ...
+
+    Args:
+        model: The model.
+        problems: What it is asked.
+        template: How a prompt becomes text (see `store.project.Project`).
+        asking: Limits.
+        sampling: How many answers, and how they are drawn.
+        skip: Keys of answers that are not wanted (see `Answer.key`); they change no other answer.
+    """
+    rounds = [[(one, sample) for one in problems] for sample in range(1, sampling.samples + 1)]
+    if isinstance(model, ServedModel):
+        # One queue, so that no sample waits for the slowest answer of the one before.
+        rounds = [list(chain.from_iterable(rounds))]
+    for asked in rounds:
+        unwanted = {i for i, (one, sample) in enumerate(asked) if (one.problem_id, sample) in skip}
+        for batch in _completions(model, asked, template, asking, sampling, unwanted):
+            yield [judged(model, asked[i][0], said, asked[i][1]) for i, said in batch.items()]
+
+
+def _completions(
+    model: Model,
+    asked: Sequence[tuple[Problem, int]],
+    template: str,
+    asking: Asking,
+    sampling: Sampling,
+    skip: Collection[int],
+) -> Iterator[dict[int, Generated]]:
+    prompts = [Prompt(one.prompt, one.system) for one, _ in asked]
+    seeds = [sampling.seed_of(one.problem_id, sample) for one, sample in asked]
+    if isinstance(model, ServedModel):
+        return complete(
+            model,
+            prompts,
+            template=template,
+            max_new_tokens=asking.max_new_tokens,
+            skip=skip,
+            sampling=sampling,
+            seeds=seeds,
+        )
+    return generate(
         model,
         prompts,
         template=template,
         max_new_tokens=asking.max_new_tokens,
         token_budget=asking.token_budget,
         skip=skip,
-    ):
-        yield [judged(model, problems[index], said) for index, said in batch.items()]
+        sampling=sampling,
+        seeds=seeds,
+    )
 
 
-def answers_path(project: Project, model: LanguageModel, asking: Asking) -> Path:
-    """The file of a model's answers: named by the model, and by all that decides what it says."""
-    decides = [model.revision, model.adapter, str(model.dtype), project.template, asking.max_new_tokens]
+def answers_path(project: Project, model: Model, asking: Asking, sampling: Sampling = GREEDY) -> Path:
+    """The file of a model's answers: named by the model, and by all that decides what it says.
+
+    The number of samples is not part of it: more of them go into the same file.
+    """
+    decides: list[object]
+    if isinstance(model, ServedModel):
+        name = model.name
+        decides = ["served", model.name, model.revision]
+    else:
+        name = model.adapter or model.name
+        decides = [model.revision, model.adapter, str(model.dtype)]
+    decides += [project.template, asking.max_new_tokens]
+    if not sampling.greedy:
+        decides += [sampling.temperature, sampling.top_p, sampling.seed]
     key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:12]
-    name = re.sub(r"[^\w.-]", "-", Path(model.adapter or model.name).name)[:40].strip(".-") or "model"
-    return project.root / "rollouts" / f"{name}-{key}.jsonl"
+    shown = re.sub(r"[^\w.-]", "-", Path(name).name)[:40].strip(".-") or "model"
+    return project.root / FOLDER / f"{shown}-{key}.jsonl"
 
 
 def ask(
     project: Project,
-    model: LanguageModel,
+    model: Model,
     problems: Sequence[Problem],
     *,
     asking: Asking = ASKING,
+    sampling: Sampling = GREEDY,
     report: Reporter,
     stage: str = "answering",
 ) -> list[Answer]:
-    """Answers of a model to problems, in their order; those that its file holds are not asked again.
+    """Answers of a model to problems, in their order, a problem's samples side by side.
 
-    Every batch is on disk before the next one begins, so a killed call continues where it was.
+    Those that the model's file holds are not asked again. Every batch is on disk before the next one begins, so a
+    killed call continues where it was.
 
     Raises:
         ProjectError: Another process writes to the same file right now, or the file is damaged.
+        ModelError: A served model cannot be reached, or does not answer as it should.
     """
-    path = answers_path(project, model, asking)
+    path = answers_path(project, model, asking, sampling)
     path.parent.mkdir(exist_ok=True)
-    with _alone(path) as file:
-        kept = _read(file, path)
-        there = frozenset(i for i, problem in enumerate(problems) if problem.problem_id in kept)
-        report.start(stage, len(problems), done=len(there))
-        for batch in answer_batches(model, problems, project.template, asking, there):
-            file.write("".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in batch).encode())
-            file.flush()
-            os.fsync(file.fileno())
-            kept |= {one.problem_id: one for one in batch}
+    wanted = [(one.problem_id, sample) for one in problems for sample in range(1, sampling.samples + 1)]
+    with only_writer(path) as file:
+        kept = take_up(file, path)
+        there = frozenset(wanted) & kept.keys()
+        report.start(stage, len(wanted), done=sum(key in kept for key in wanted))
+        for batch in answer_batches(model, problems, project.template, asking, sampling, there):
+            append(file, batch)
+            kept |= {one.key: one for one in batch}
             report.advance(len(batch), sum(one.tokens for one in batch))
         report.finish()
     flush(path.parent)
-    return [kept[problem.problem_id] for problem in problems]
-
-
-def read_answers(path: Path) -> list[Answer]:
-    """The answers of a file, in the order in which they were given; a last line that was cut off is left out.
-
-    Raises:
-        ProjectError: The file is damaged.
-    """
-    with path.open("rb") as file:
-        return list(_lines(file.read(), path))
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ProjectError(f"Another process adds to {path.name} right now; wait for it.") from error
-        yield file
-
-
-def _read(file: IO[bytes], path: Path) -> dict[str, Answer]:
-    """The answers that are there; a line that a killed process left unfinished is cut away."""
-    file.seek(0)
-    content = file.read()
-    whole = content.rfind(b"\n") + 1
-    file.truncate(whole)
-    return {one.problem_id: one for one in _lines(content[:whole], path)}
-
-
-def _lines(content: bytes, path: Path) -> Iterator[Answer]:
-    names = {one.name for one in fields(Answer)}
-    for number, line in enumerate(content[: content.rfind(b"\n") + 1].split(b"\n")[:-1], 1):
-        try:
-            values = json.loads(line)
-            yield Answer(**{name: values[name] for name in names})
-        except (ValueError, KeyError, TypeError) as error:
-            raise ProjectError(
-                f"Line {number} of rollouts/{path.name} cannot be read; restore the file, or move it away to ask again."
-            ) from error
+    return [kept[key] for key in wanted]

@@ -1,59 +1,42 @@
-"""Rollouts: a model's own answers to problems become the query groups that influence is measured on (METHODS 1).
-
-| group | problems | completion |
-|---|---|---|
-| correct | the model answers right | its answer |
-| incorrect | the model answers wrong | its answer |
-| wrong-to-right | the base model answers wrong, the model right | the model's answer |
-| right-to-wrong | the base model answers right, the model wrong | the model's answer |
-
-An answer that was cut off or is empty counts as wrong, but becomes no query: its end is not the model's.
-"""
+"""Rollouts: a model's own answers to problems become the query groups that influence is measured on (METHODS 1)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from curation.errors import ModelError
 from curation.models.load import load_model
+from curation.models.sampling import GREEDY, Sampling
+from curation.models.served import REQUESTS, served_model
+from curation.models.server import Server
 from curation.scoring.progress import OnProgress, Reporter
 from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
 from curation.store.queries import publish_queries
 from curation.traces.query import Query
-from curation.traces.query_rows import CORRECT, INCORRECT
 from curation.traces.rows import Unreadable
 from curation.traces.shapes import RECOGNISED, Fields
-from curation.validation.answers import ASKING, Answer, Asking, answers_path, ask
+from curation.validation.answer_groups import group_names, group_queries
+from curation.validation.answers import ASKING, Asking, Model, answers_path, ask
+from curation.validation.contrast import CONTRAST, contrast_queries
+from curation.validation.kept_answers import FOLDER, Answer
 from curation.validation.problems import read_problems
-
-WRONG_TO_RIGHT, RIGHT_TO_WRONG = "wrong-to-right", "right-to-wrong"
+from curation.validation.tally import Tally, tally
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How a model did.
+class Serving:
+    """That models are asked at a server.
 
     Attributes:
-        model: Folder or hub id.
-        file: Its answers, relative to the project.
-        problems: How many it was asked.
-        graded: Those with a reference answer.
-        correct: Those of them that it answered right.
-        cut_off: Answers that reached the limit of tokens.
-        no_answer: Answers in which no final answer was found.
+        server: Where. The base model, if there is one, is asked there too, by its own name.
+        name: The model's name there; that of its folder or hub id if "".
+        requests: How many prompts are asked at a time.
     """
 
-    model: str
-    file: str
-    problems: int
-    graded: int
-    correct: int
-    cut_off: int
-    no_answer: int
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share of the graded problems that it answered right; None if none could be graded."""
-        return self.correct / self.graded if self.graded else None
+    server: Server
+    name: str = ""
+    requests: int = REQUESTS
 
 
 @dataclass(frozen=True)
@@ -84,89 +67,89 @@ def rollouts(
     split: str | None = None,
     limit: int | None = None,
     asking: Asking = ASKING,
+    sampling: Sampling = GREEDY,
+    contrast: bool = False,
+    serving: Serving | None = None,
     device: str = "auto",
     dtype: str = "float32",
     on_progress: OnProgress | None = None,
     on_rejected: Callable[[Unreadable], None] | None = None,
 ) -> RolledOut:
-    """Let a model answer problems greedily, grade its answers and publish them as query groups.
+    """Let a model answer problems, grade its answers and publish them as query groups.
 
     Every answer is kept in `rollouts/`. Killed, the same call continues; called again, it repeats nothing.
 
+    Args:
+        project: The project.
+        source: The problems, in any shape that traces come in.
+        model: Folder or hub id; with `serving`, of the tokenizer that the served model is scored with.
+        adapter: A PEFT adapter on the model.
+        base: The model before fine-tuning; adds the groups of what changed.
+        fields: Names of the columns; what is not named is recognised.
+        split: Of a dataset with splits, which one.
+        limit: At most this many problems.
+        asking: Limits.
+        sampling: How many answers a problem gets, and how they are drawn.
+        contrast: Add the group of contrasts (see `validation.contrast`).
+        serving: Where the model is served; None loads it here.
+        device: Where it is loaded.
+        dtype: Of its weights and activations.
+        on_progress: Told how far it is.
+        on_rejected: Called with each row that is no problem, and why.
+
     Raises:
         SourceError: The problems cannot be read.
-        ModelError: A model cannot be loaded.
+        ModelError: A model cannot be loaded, or not be asked at its server.
     """
+    if serving and adapter:
+        raise ModelError(
+            "A server applies adapters itself; leave out --adapter, and name it with --served-name."
+        )
     problems = read_problems(source, fields=fields, split=split, limit=limit, on_rejected=on_rejected)
-    folder = project.root / "rollouts"
+    folder = project.root / FOLDER
     folder.mkdir(exist_ok=True)
     report = Reporter(folder / "progress.json", on_progress)
 
-    def answers_of(name: str, on_top: str) -> tuple[list[Answer], Tally]:
+    def load(name: str, on_top: str, served_name: str) -> Model:
+        if serving:
+            return served_model(name, serving.server, name=served_name, requests=serving.requests)
+        return load_model(name, adapter=on_top, device=device, dtype=dtype)
+
+    def answers_of(name: str, on_top: str = "", served_name: str = "") -> tuple[list[Answer], Tally, Any]:
         report.start("loading", 1)
-        loaded = load_model(name, adapter=on_top, device=device, dtype=dtype)
+        loaded = load(name, on_top, served_name)
         report.finish()
-        given = ask(project, loaded, problems, asking=asking, report=report, stage=f"answers of {name}")
-        return given, _tally(given, str(answers_path(project, loaded, asking).relative_to(project.root)))
+        stage = f"answers of {name}"
+        given = ask(project, loaded, problems, asking=asking, sampling=sampling, report=report, stage=stage)
+        path = answers_path(project, loaded, asking, sampling)
+        return given, tally(given, str(path.relative_to(project.root))), loaded.tokenizer
 
-    own, tally = answers_of(model, adapter)
-    before, base_tally = answers_of(base, "") if base else (None, None)
-    queries = group_queries(own, before)
-    notes = _notes(tally, queries, before is not None)
-    notes += _mixed(project, sorted({query.group for query in queries}), tally.file)
-    added = publish_queries(project, queries, source=tally.file) if queries else {}
-    return RolledOut(tally, base_tally, added, notes)
-
-
-def group_queries(answers: Sequence[Answer], before: Sequence[Answer] | None = None) -> list[Query]:
-    """Sort a model's answers into groups.
-
-    Args:
-        answers: The model's answers.
-        before: The base model's answers to the same problems, in the same order, if there is one.
-    """
-    groups: dict[str, list[Query]] = {name: [] for name in _groups(before is not None)}
-    for place, answer in enumerate(answers):
-        if answer.is_correct is None or not answer.finished or not answer.completion.strip():
-            continue
-        was = before[place].is_correct if before else None
-        names = [CORRECT if answer.is_correct else INCORRECT]
-        if was is not None and was != answer.is_correct:
-            names.append(WRONG_TO_RIGHT if answer.is_correct else RIGHT_TO_WRONG)
-        for name in names:
-            groups[name].append(
-                Query(name, answer.prompt, answer.completion, answer.is_correct, system=answer.system)
-            )
-    return [query for group in groups.values() for query in group]
+    own, counted, tokenizer = answers_of(model, adapter, serving.name if serving else "")
+    before, counted_before, _ = answers_of(base) if base else (None, None, None)
+    queries = group_queries(own, before, sampling.samples)
+    names = group_names(before is not None)
+    if contrast:
+        names = (*names, CONTRAST)
+        queries += contrast_queries(
+            problems, own, tokenizer, template=project.template, samples=sampling.samples
+        )
+    notes = _notes(counted, queries, names)
+    notes += _mixed(project, sorted({query.group for query in queries}), counted.file)
+    added = publish_queries(project, queries, source=counted.file) if queries else {}
+    return RolledOut(counted, counted_before, added, notes)
 
 
-def _groups(with_base: bool) -> tuple[str, ...]:
-    return (CORRECT, INCORRECT, WRONG_TO_RIGHT, RIGHT_TO_WRONG) if with_base else (CORRECT, INCORRECT)
-
-
-def _tally(answers: Sequence[Answer], file: str) -> Tally:
-    graded = [answer for answer in answers if answer.is_correct is not None]
-    return Tally(
-        model=answers[0].model,
-        file=file,
-        problems=len(answers),
-        graded=len(graded),
-        correct=sum(bool(answer.is_correct) for answer in graded),
-        cut_off=sum(not answer.finished for answer in answers),
-        no_answer=sum(not answer.extracted for answer in answers),
-    )
-
-
-def _notes(tally: Tally, queries: Sequence[Query], with_base: bool) -> list[str]:
+def _notes(counted: Tally, queries: Sequence[Query], groups: Sequence[str]) -> list[str]:
     notes = []
-    if ungraded := tally.problems - tally.graded:
-        notes.append(f"{ungraded:,} problems have no final answer to grade with and are in no group.")
-    if tally.cut_off:
+    if ungraded := counted.answers - counted.graded:
+        problems = ungraded // (counted.answers // counted.problems)
+        notes.append(f"{problems:,} problems have no final answer to grade with and are in no group.")
+    if counted.cut_off:
         notes.append(
-            f"{tally.cut_off:,} answers reached the limit of tokens and became no query; a higher "
+            f"{counted.cut_off:,} answers reached the limit of tokens and became no query; a higher "
             "--max-new-tokens lets them end."
         )
-    for group in _groups(with_base):
+    for group in groups:
         if not any(query.group == group for query in queries):
             notes.append(f"Group {group} is empty.")
     return notes

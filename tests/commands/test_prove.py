@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from curation.demo.pool import make_pool
 from curation.demo.problems import right_response
 from curation.store.catalogue import open_catalogue
 from curation.store.project import create_project
+from tests.completions import NAME, Body, closed_port, serving
 from tests.projects import add_run
 from tests.validation.project import POOL, scored_project, write_rows
 
@@ -152,6 +154,67 @@ def test_killed_rollouts_continue_and_repeat_nothing(
     assert after == undisturbed.read_bytes()
     assert after.startswith(before[: before.rfind(b"\n") + 1])
     assert len({json.loads(line)["problem_id"] for line in after.splitlines()}) == after.count(b"\n") == 200
+
+
+def test_rollouts_of_several_samples_at_a_server(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], problems: str
+) -> None:
+    root = tmp_path / "project"
+    create_project(root, template="plain")
+    with serving(lambda body: (f"The answer is {1000 + body['seed'] % 2}.", "stop")) as server:
+        place = ("--server", server.url, "--served-name", NAME, "--requests", 4)
+        given = ("rollouts", root, problems, *MODEL, *place, "--samples", 3, "--top-p", 0.9, "--contrast")
+        done = run_json(capsys, *given)
+        status, out, _ = run(capsys, *given)
+    assert {(one["temperature"], one["top_p"]) for one in server.asked} == {(1.0, 0.9)}
+    assert (done["model"]["problems"], done["model"]["answers"], len(server.asked)) == (24, 72, 72)
+    assert done["added"]["contrast"] == 48
+    said = f"{NAME} answers 0 of 24 problems right at least once: 0 of 72 answers."
+    assert (status, said in out) == (0, True)
+    status, _, err = run(capsys, *given[:3], *MODEL, "--server", f"http://127.0.0.1:{closed_port()}/v1")
+    assert (status, "cannot be reached" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--samples", "2", "--temperature", "0"),
+        ("--top-p", "0"),
+        ("--server", "localhost:8000"),
+        ("--served-name", "x"),
+    ],
+)
+def test_rollouts_that_cannot_be_meant_exit_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], problems: str, wrong: tuple[str, ...]
+) -> None:
+    create_project(tmp_path / "project")
+    status, out, err = run(capsys, "rollouts", tmp_path / "project", problems, *MODEL, *wrong)
+    assert (status, out) == (2, "")
+    assert "Traceback" not in err
+
+
+def test_stopping_does_not_wait_for_a_server(tmp_path: Path, problems: str) -> None:
+    root = tmp_path / "project"
+    create_project(root)
+    released = threading.Event()
+
+    def hang(body: Body) -> tuple[str, str]:
+        released.wait(60)
+        return "", "stop"
+
+    with serving(hang) as server:
+        place = ("--server", server.url, "--served-name", NAME)
+        command = [sys.executable, "-m", "curation.cli", "rollouts", str(root), problems, *MODEL, *place]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        give_up = time.monotonic() + 60
+        while not server.before and time.monotonic() < give_up:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert not released.is_set()
+        released.set()
+    assert process.returncode == 130
+    assert "Stopped; the same command continues where it was." in err
 
 
 def test_trust_says_what_is_known_of_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast
 from curation.models.encode import encode
 from curation.models.generate import Generated, Prompt, generate
 from curation.models.load import LanguageModel, load_model
+from curation.models.sampling import Sampling
 from tests.tiny import CONFIGS, save_tiny
 
 WORDS = " ".join(f"w{i}" for i in range(45))
@@ -116,3 +117,26 @@ def test_a_tokenizer_without_padding_works(model: LanguageModel) -> None:
     made = all_of(model)
     model.tokenizer.pad_token = None
     assert all_of(replace(model)) == made
+
+
+def test_a_sample_depends_on_its_seed_and_on_nothing_beside_it(model: LanguageModel) -> None:
+    sampling, seeds = Sampling(temperature=1.0), [5, 6, 7, 8, 9, 10, 5]
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    made = all_of(model, sampling=sampling, seeds=seeds)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert made == all_of(model, sampling=sampling, seeds=seeds)
+    assert made == all_of(model, sampling=sampling, seeds=seeds, token_budget=1)
+    others = all_of(model, sampling=sampling, seeds=[seed + 100 for seed in seeds])
+    assert [one.completion for one in made] != [one.completion for one in others]
+    assert (
+        len({one.completion for one in all_of(model, [PROMPTS[0]] * 7, sampling=sampling, seeds=seeds)}) == 6
+    )
+
+
+def test_samples_near_temperature_zero_and_of_the_smallest_nucleus_are_the_most_likely(
+    model: LanguageModel,
+) -> None:
+    seeds = list(range(len(PROMPTS)))
+    for sampling in (Sampling(temperature=1e-6), Sampling(temperature=1.0, top_p=1e-9)):
+        assert all_of(model, sampling=sampling, seeds=seeds) == all_of(model)
