@@ -73,7 +73,7 @@ def _by_group(catalogue: Catalogue, built: Built, bank: Bank, theirs: dict[str, 
 
 def kronfluence_scores(catalogue: Catalogue, built: Built, peers: Path, work: Path) -> dict[str, Floats]:
     """Group -> (T,) kronfluence's EK-FAC influence, from factors of all traces, over the tokens that ours gets."""
-    model = load_model(str(built.project.root / "demo" / "model"), device="cpu")
+    model = load_model(str(built.model), device="cpu")
     template = built.project.template
     rows = catalogue.rows("SELECT trace_id, prompt, response FROM traces ORDER BY trace_id")
     traces = [encode(model.tokenizer, prompt, response, template=template) for _, prompt, response in rows]
@@ -89,7 +89,7 @@ def kronfluence_scores(catalogue: Catalogue, built: Built, peers: Path, work: Pa
     }
     (work / "tokens.json").write_text(json.dumps(tokens))
     command = [str(peers), "-m", "benchmarks.peers.kronfluence_run"]
-    command += ["--model", str((built.project.root / "demo" / "model").resolve())]
+    command += ["--model", str(built.model.resolve())]
     command += ["--tokens", str((work / "tokens.json").resolve()), "--out", str(work.resolve())]
     run(command, work / "kronfluence.log", threads=1)
     assert tuple(trace_id for trace_id, _, _ in rows) == frame_of(catalogue).names

@@ -6,7 +6,7 @@ from curation.demo.build import SETTINGS
 from curation.demo.pool import MIX, Mix
 from curation.models.train import TrainSettings
 
-RANDOM, ORACLE = "random", "oracle"
+RANDOM, ORACLE, EVERYTHING = "random", "oracle", "everything"
 # The recipe that the product recommends, and the same over three reference models that differ by their seed.
 DEFAULT = "influence-consensus"
 OF_THREE = f"{DEFAULT} of three models"

@@ -1,6 +1,7 @@
 """One pool, from nothing to figures: the demo's own project, then a training on what each recipe keeps of it."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from benchmarks.proof.detection import (
     retention,
     worst_steps,
 )
-from benchmarks.proof.plan import ORACLE, RANDOM, Plan, PoolPlan
+from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
 from curation.demo.build import DemoSettings, build_demo
 from curation.demo.make_base import BASE
 from curation.demo.one_thread import one_thread
@@ -49,12 +50,14 @@ class Built:
         run_id: The demo's own run.
         wider_run_id: One with the groups of transitions and contrasts too.
         test: Problems on which accuracy is measured.
+        model: The reference model's folder.
     """
 
     project: Project
     run_id: str
     wider_run_id: str
     test: tuple[Problem, ...]
+    model: Path
 
 
 def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
@@ -69,7 +72,7 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
         for one in pool.validation
     )
     write_whole(asked, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
-    model = str(root / "demo" / "model")
+    model = root / "demo" / "model"
     catalogue = open_catalogue(project)
     runs = [run for (run,) in catalogue.rows("SELECT run_id FROM run ORDER BY finished")]
     catalogue.close()
@@ -78,19 +81,23 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
             rollouts(
                 project,
                 str(asked),
-                model=model,
+                model=str(model),
                 base=str(BASE),
-                asking=Asking(96, contrast=True),
+                asking=Asking(96),
+                contrast=True,
                 device="cpu",
             )
-        wider = score(project, ScoreRequest(model=model, device="cpu", dtype="float32", steps="none")).run_id
+        wider = score(
+            project, ScoreRequest(model=str(model), device="cpu", dtype="float32", steps="none")
+        ).run_id
     test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
-    return Built(project, runs[0], wider, test)
+    return Built(project, runs[0], wider, test, model)
 
 
 def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
     """Everything about one pool: what each ranking finds, and what training on what it keeps comes to."""
     built = build(folder, plan, which)
+    (built.project.root / "validation").mkdir(exist_ok=True)
     catalogue = open_catalogue(built.project)
     try:
         planted = planted_of(catalogue)
@@ -106,8 +113,8 @@ def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
             "detection": {name: detection(planted, order) for name, order in orders.items()},
             "retention": {name: retention(planted, order, plan.pruned) for name, order in orders.items()},
             "trained": trained,
-            "everything": [
-                _trained(catalogue, built, plan, _given("everything", planted.trace_ids), seed)
+            EVERYTHING: [
+                _trained(catalogue, built, plan, _given(EVERYTHING, planted.trace_ids, 1.0), seed)
                 for seed in range(plan.trainings)
             ],
             "steps": worst_steps(catalogue, planted, built.run_id, "gold"),
@@ -144,7 +151,7 @@ def _arms(
     for seed in range(plan.trainings):
         arms.append((make_arm(catalogue, RANDOM, Recipe(RANDOM, keep=keep, seed=seed)), seed))
         kept = oracle_order(planted, seed)[: round(keep * len(planted.trace_ids))]
-        arms.append((_given(ORACLE, [planted.trace_ids[place] for place in kept]), seed))
+        arms.append((_given(ORACLE, [planted.trace_ids[place] for place in kept], keep), seed))
         for name in plan.recipes:
             try:
                 arms.append((make_arm(catalogue, name, _recipe(name, built, keep=keep)), seed))
@@ -153,8 +160,8 @@ def _arms(
     return arms
 
 
-def _given(name: str, trace_ids: Any) -> Arm:
-    return Arm(name, None, tuple(sorted(trace_ids)))
+def _given(name: str, trace_ids: Iterable[str], keep: float) -> Arm:
+    return Arm(name, None, tuple(sorted(trace_ids)), keep)
 
 
 def _trained(catalogue: Catalogue, built: Built, plan: Plan, arm: Arm, seed: int) -> list[float]:

@@ -181,6 +181,7 @@ def _ranking(score: str, suspicion: Values, planted: _Planted) -> Ranking:
 
 
 def auc(suspicion: Values, flawed: Flags, right: Flags) -> float | None:
+    """Probability that a flawed trace is more suspicious than a right one, ties counted half; None without either."""
     from sklearn.metrics import roc_auc_score  # A second that only the demo needs.
 
     if not flawed.any() or not right.any():

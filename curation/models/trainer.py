@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
@@ -73,6 +74,7 @@ def make_trainer(
         data_collator=lambda batch: pad(batch, padding),
         callbacks=[*callbacks, *([_Report(on_progress)] if on_progress else [])],
     )
+    trainer.shuffled = settings.shuffled
     # It prints to stdout, which belongs to what a command answers.
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -92,7 +94,14 @@ def pad(batch: list[Example], padding: int) -> dict[str, Tensor]:
 
 
 class _CarefulTrainer(Trainer):  # type: ignore[misc]
-    """Stops at the first loss that is not finite, before it reaches the weights."""
+    """Stops at the first loss that is not finite, before it reaches the weights; shuffles only if it is told to."""
+
+    shuffled = True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.shuffled:
+            return super()._get_train_sampler(train_dataset)
+        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def training_step(self, *arguments: Any, **named: Any) -> Tensor:
         loss: Tensor = super().training_step(*arguments, **named)

@@ -24,14 +24,14 @@ class Arm:
 
     Attributes:
         name: The recipe as it was asked for, as in "influence:gold".
-        recipe: With run, score, group and count filled in.
+        recipe: With run, score, group and count filled in; None where the traces are simply given.
         trace_ids: What it selects, decisions applied, sorted.
         keep: Share of all traces that was asked for.
         tokens: Completion tokens of what it selects; None where no run has counted them.
     """
 
     name: str
-    recipe: Recipe
+    recipe: Recipe | None
     trace_ids: tuple[str, ...]
     keep: float | None = None
     tokens: int | None = None
@@ -44,6 +44,8 @@ class Arm:
     @property
     def groups(self) -> set[str]:
         """The query groups that the recipe looked at."""
+        if self.recipe is None:
+            return set()
         named = {name.partition("/")[2] for name in score_names(self.recipe)} - {""}
         return named | ({self.recipe.group} if self.recipe.group else set())
 

@@ -52,7 +52,7 @@ def trial_path(
 ) -> Path:
     """The file of a trial, named by recipe, seed and a hash of all that decides its result."""
     decides = {
-        "recipe": to_fields(arm.recipe),
+        "recipe": to_fields(arm.recipe) if arm.recipe else None,
         "traces": arm.digest,
         "seed": seed,
         "template": project.template,
@@ -153,7 +153,7 @@ def _keep(
     """Write down the trial with all that it rests on: recipe, traces, settings, and every answer."""
     content: dict[str, Any] = {
         "trial": asdict(trial),
-        "recipe": to_fields(arm.recipe),
+        "recipe": to_fields(arm.recipe) if arm.recipe else None,
         "trace_ids": arm.trace_ids,
         "model": training.model,
         "revision": training.revision,
