@@ -53,11 +53,11 @@ def _cells(row: Row) -> list[str]:
         whole(row.traces),
         whole(row.tokens),
         MISSING if row.accuracy is None else percent(row.accuracy),
-        with_interval(row.accuracy_minus_random),
-        with_interval(equal.accuracy if equal else None),
+        with_interval(row.accuracy_minus_random, 3),
+        with_interval(equal.accuracy if equal else None, 3),
         number(row.log_likelihood),
-        with_interval(row.log_likelihood_minus_random),
-        with_interval(equal.log_likelihood if equal else None),
+        with_interval(row.log_likelihood_minus_random, 4),
+        with_interval(equal.log_likelihood if equal else None, 4),
     ]
 
 
@@ -75,7 +75,12 @@ def trials_table(shares: Sequence[Past]) -> None:
             "log-likelihood": [one.log_likelihood for one in trials],
             "time": [duration(one.seconds or None) for one in trials],
         },
+        height="content",
         hide_index=True,
+        column_config={
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "log-likelihood": st.column_config.NumberColumn(format="%.4f"),
+        },
         key=f"proof_trials_{shares[0].comparison}",
     )
 

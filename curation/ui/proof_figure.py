@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from curation.ui.charts import Palette, palette, plain
-from curation.ui.format import number
+from curation.ui.format import MISSING
 from curation.validation.compare import Difference, Row
 from curation.validation.report import share
 
@@ -75,7 +75,7 @@ def _dots(
         },
         error_x={"array": reach, "color": colors.neutral, "thickness": 1.5, "width": 4},
         text=[
-            f"{escape(row.name)}, {share(row.keep)}, at equal {equal}: {with_interval(one)}<br>{escape(one.words)}"
+            f"{escape(row.name)}, {share(row.keep)}, at equal {equal}: {with_interval(one, 4)}<br>{escape(one.words)}"
             for _, row, one in found
         ],
         hovertemplate="%{text}<extra></extra>",
@@ -89,9 +89,9 @@ def _ink(difference: Difference, colors: Palette) -> str:
     return colors.harmful if difference.high is not None and difference.high < 0 else colors.neutral
 
 
-def with_interval(difference: Difference | None) -> str:
+def with_interval(difference: Difference | None, decimals: int) -> str:
     """A difference and how far its 95% interval reaches to either side; an em-dash where there is none."""
     if difference is None:
-        return number(None)
-    mean = number(difference.mean, signed=True)
-    return mean if difference.high is None else f"{mean} ± {number(difference.high - difference.mean)}"
+        return MISSING
+    mean = f"{difference.mean:+.{decimals}f}".replace("-", "−", 1)
+    return mean if difference.high is None else f"{mean} ± {difference.high - difference.mean:.{decimals}f}"

@@ -76,6 +76,14 @@ def test_validate_prints_markdown_and_tells_the_cost_first(
     again = run_json(capsys, *arguments, "--problems", problems)
     assert [row["name"] for row in again["rows"]] == ["random", "influence:gold"]
     assert f"| {again['rows'][1]['log_likelihood']:.4f} |" in out
+    shares = run_json(capsys, *arguments, "--problems", problems, "--keep", "0.5, 0.3")
+    assert [(row["name"], row["keep"], row["traces"]) for row in shares["rows"]] == [
+        ("random", 0.5, 30),
+        ("influence:gold", 0.5, 30),
+        ("random", 0.3, 18),
+        ("influence:gold", 0.3, 18),
+    ]
+    assert shares["rows"][:2] == again["rows"]
 
 
 @pytest.mark.parametrize(
