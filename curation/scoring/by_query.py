@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.scoring.consensus import consensus
-from curation.store.database import Connection
+from curation.store.database import Connection, load, table
 
 EVEN, CONSENSUS = "influence-even", "influence-consensus"
 
@@ -60,17 +60,15 @@ def add_scores_by_query(connection: Connection) -> None:
 
 def _add_consensus(connection: Connection, group: str) -> None:
     """Add a group's consensus, for the traces that have their influence on all of its queries."""
-    found: pa.Table = connection.execute(WHOLE, [group]).to_arrow_table()
+    found = table(connection, WHOLE, [group])
     on_queries = [np.asarray(row) for row in found["on_queries"].to_numpy()]
     queries = max(map(len, on_queries), default=0)
     whole = [place for place, row in enumerate(on_queries) if len(row) == queries]
     if not whole:
         return
-    table = {
+    added = {
         "trace_id": found["trace_id"].take(pa.array(whole)),
         "name": pa.array([f"{CONSENSUS}/{group}"] * len(whole)),
         "value": pa.array(consensus(np.stack([on_queries[place] for place in whole], axis=1))),
     }
-    connection.register("_consensus", pa.table(table))
-    connection.execute("INSERT INTO scores SELECT trace_id, name, value, NULL FROM _consensus")
-    connection.unregister("_consensus")
+    load(connection, "scores", pa.table({**added, "standard_error": pa.nulls(len(whole), pa.float64())}))
