@@ -1,12 +1,10 @@
 """One pool, from nothing to figures: the demo's own project, then a training on what each recipe keeps of it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from benchmarks.proof.detection import (
     Planted,
@@ -18,6 +16,7 @@ from benchmarks.proof.detection import (
     worst_steps,
 )
 from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
+from benchmarks.proof.variants import Ints, score_with_base, variant_orders
 from curation.demo.build import DemoSettings, build_demo
 from curation.demo.make_base import BASE
 from curation.demo.one_thread import one_thread
@@ -48,6 +47,7 @@ class Built:
     Attributes:
         project: The demo's.
         run_id: The demo's own run.
+        base_run_id: One by the model before fine-tuning.
         wider_run_id: One with the groups of transitions and contrasts too.
         test: Problems on which accuracy is measured.
         model: The reference model's folder.
@@ -55,6 +55,7 @@ class Built:
 
     project: Project
     run_id: str
+    base_run_id: str
     wider_run_id: str
     test: tuple[Problem, ...]
     model: Path
@@ -90,8 +91,9 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
         wider = score(
             project, ScoreRequest(model=str(model), device="cpu", dtype="float32", steps="none")
         ).run_id
+    base = score_with_base(project)
     test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
-    return Built(project, runs[0], wider, test, model)
+    return Built(project, runs[0], base, wider, test, model)
 
 
 def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
@@ -104,7 +106,7 @@ def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
         orders = _orders(catalogue, built, plan, planted)
         trained: Found = {name: {} for name in orders}
         for share in plan.pruned:
-            for arm, seed in _arms(catalogue, built, plan, share, planted):
+            for arm, seed in _arms(catalogue, built, plan, share, planted, orders):
                 trained[arm.name].setdefault(f"{share:g}", []).append(
                     _trained(catalogue, built, plan, arm, seed)
                 )
@@ -124,16 +126,14 @@ def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
         catalogue.close()
 
 
-def _orders(
-    catalogue: Catalogue, built: Built, plan: Plan, planted: Planted
-) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
+def _orders(catalogue: Catalogue, built: Built, plan: Plan, planted: Planted) -> dict[str, Ints]:
     found = {RANDOM: order_of(catalogue, Recipe(RANDOM)), ORACLE: oracle_order(planted)}
     for name in plan.recipes:
         try:
             found[name] = order_of(catalogue, _recipe(name, built))
         except SelectionError:  # A group that is empty on this pool, or too small.
             continue
-    return found
+    return found | variant_orders(catalogue, built.run_id, built.base_run_id, "gold")
 
 
 def _recipe(name: str, built: Built, **more: Any) -> Recipe:
@@ -143,7 +143,7 @@ def _recipe(name: str, built: Built, **more: Any) -> Recipe:
 
 
 def _arms(
-    catalogue: Catalogue, built: Built, plan: Plan, share: float, planted: Planted
+    catalogue: Catalogue, built: Built, plan: Plan, share: float, planted: Planted, orders: Mapping[str, Ints]
 ) -> list[tuple[Arm, int]]:
     """What is trained on at one share, with its seed; random and the oracle are drawn anew with each seed."""
     keep = 1 - share
@@ -153,10 +153,13 @@ def _arms(
         kept = oracle_order(planted, seed)[: round(keep * len(planted.trace_ids))]
         arms.append((_given(ORACLE, [planted.trace_ids[place] for place in kept], keep), seed))
         for name in plan.recipes:
-            try:
+            if name in orders:
                 arms.append((make_arm(catalogue, name, _recipe(name, built, keep=keep)), seed))
-            except SelectionError:
+        for name, order in orders.items():
+            if name in (RANDOM, ORACLE, *plan.recipes):
                 continue
+            kept = order[: round(keep * len(planted.trace_ids))]
+            arms.append((_given(name, [planted.trace_ids[place] for place in kept], keep), seed))
     return arms
 
 

@@ -27,8 +27,8 @@ from curation.store.queries import add_queries
 
 SETTINGS = TrainSettings(learning_rate=2e-3, warmup=0.05, epochs=4, batch_size=32, at_once=32)
 SELECTIONS = {
-    "half-influence": Recipe("influence", keep=0.5, group="gold"),
-    "most-influence": Recipe("influence", keep=0.8, group="gold"),
+    "half-influence": Recipe("influence-consensus", keep=0.5, group="gold"),
+    "most-influence": Recipe("influence-consensus", keep=0.8, group="gold"),
     "half-random": Recipe("random", keep=0.5),
 }
 OnStage = Callable[[str, float | None], None]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from curation.demo.flaws import NONE, SYSTEMATIC
 from curation.store.catalogue import Catalogue
 
-DEFAULT_SCORES = ("influence/gold", "perplexity", "rds/gold")
+DEFAULT_SCORES = ("influence-consensus/gold", "influence/gold", "perplexity", "rds/gold")
 # Families in which a high value is suspicious; in all others a low one is.
 HIGH_IS_SUSPICIOUS = {"perplexity", "nll", "rsr", "gradient-norm", "tokens", "steps"}
 
