@@ -1,6 +1,7 @@
 """The page on which a curator asks whether training on the choice makes a better model."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,8 +55,8 @@ def keep_trial(
         "problems": [one["problem_id"] for one in answers],
         "answers": answers,
     }
-    name = f"{trial.name}-{trial.seed}-{trial.keep}-{model}.json".replace("/", "-").replace(":", "-")
-    (folder / name).write_text(json.dumps(kept))
+    name = re.sub(r"[^\w.-]", "-", f"{trial.name}-{trial.seed}-{trial.keep}-{model}")
+    (folder / f"{name}.json").write_text(json.dumps(kept))
 
 
 def keep_comparison(project: Project, model: str = "base", completions: tuple[str, ...] = ()) -> None:

@@ -50,6 +50,7 @@ def test_nothing_that_opens_makes_anything_of_text(browser: Browser, address: st
             ("review", "a step of"),
             ("runs", "Influence does not see"),
             ("plane", "Spearman"),
+            ("proof", "window.hacked"),
         ):
             turn(tab, page)
             closed = tab.locator("[data-testid=stMain] details:not([open]) > summary")

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from curation.errors import ProjectError, ScoringError, SelectionError, SourceError
+from curation.models.encode import encode
+from curation.models.load import load_tokenizer
 from curation.models.train import TrainSettings
 from curation.store.project import Project
 from curation.validation.answers import Asking
 from curation.validation.comparison import Comparison, Validation
 from curation.validation.problems import read_problems
 from curation.validation.validate import validate
-from tests.validation.project import scored_project
+from tests.validation.project import POOL, scored_project, write_rows
 
 SETTINGS = TrainSettings(learning_rate=2e-3, warmup=0.05, epochs=2, batch_size=16, at_once=16)
 
@@ -109,6 +111,19 @@ def test_every_answer_of_a_trial_is_kept(project: Project, comparison: Compariso
     assert not list((project.root / "validation").glob("*.model*"))
 
 
+def test_every_recipe_takes_as_many_steps_where_traces_have_to_be_left_out(
+    project: Project, comparison: Comparison, base: str
+) -> None:
+    tokenizer = load_tokenizer(base)
+    prompts = sorted(
+        encode(tokenizer, trace.prompt, "", template="plain").prompt_length for trace in POOL.traces
+    )
+    settings = replace(SETTINGS, max_tokens=prompts[45], batch_size=8, at_once=8)
+    done = validate(project, replace(comparison, settings=settings, seeds=1), limit=2)
+    assert [trial.steps for trial in done.trials] == [16, 16, 16]
+    assert not any("was trained for" in note for note in done.notes)
+
+
 def test_other_settings_are_other_trials(project: Project, comparison: Comparison) -> None:
     one = replace(comparison, recipes=("random",), seeds=1)
     told: list[str] = []
@@ -125,8 +140,6 @@ def test_other_settings_are_other_trials(project: Project, comparison: Compariso
 def test_prompts_that_were_learned_are_pointed_out(
     project: Project, comparison: Comparison, tmp_path: Path
 ) -> None:
-    from tests.validation.project import POOL, write_rows
-
     rows = [{"prompt": trace.prompt, "completion": trace.response} for trace in POOL.traces[:3]]
     problems = read_problems(write_rows(tmp_path / "seen.jsonl", rows))
     done = validate(project, replace(comparison, recipes=("random",), seeds=1), problems)
