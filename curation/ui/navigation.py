@@ -15,6 +15,7 @@ ICONS = {
     "Compare": ":material/compare_arrows:",
     "Export": ":material/download:",
     "Runs": ":material/history:",
+    "Answers": ":material/quiz:",
     "Trust": ":material/verified:",
     "Settings": ":material/settings:",
 }
@@ -35,6 +36,7 @@ def pages() -> list[StreamlitPage]:
         st.Page("pages/compare.py", title="Compare"),
         st.Page("pages/export.py", title="Export"),
         st.Page("pages/runs.py", title="Runs"),
+        st.Page("pages/answers.py", title="Answers"),
         st.Page("pages/trust.py", title="Trust"),
         st.Page("pages/settings.py", title="Settings"),
     ]

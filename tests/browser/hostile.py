@@ -10,6 +10,7 @@ from curation.store.project import Project
 from curation.store.saved_views import save_view
 from curation.store.search import Search
 from curation.store.view import View
+from tests.app.answers import answers, keep_answers
 from tests.app.project import HOSTILE, lines_of, texts
 
 
@@ -19,7 +20,7 @@ def hostile_traces() -> list[str]:
 
 
 def make_hostile(project: Project) -> None:
-    """Beside the hostile traces: the run's model and settings, queries, reasons, notes, reviewers, a view."""
+    """Beside the hostile traces: the run's model and settings, queries, reasons, notes, reviewers, a view, answers."""
     with connect(project.runs[0]) as run:
         run.execute("UPDATE run SET model = ?, adapter = ?", [HOSTILE[0], HOSTILE[1]])
         run.execute("UPDATE run SET parameters = ?", [json.dumps({"$x_1$": ":red[x] <b>"})])
@@ -32,4 +33,6 @@ def make_hostile(project: Project) -> None:
     decide(project, hostile_traces()[6:], "veto", reason=HOSTILE[0], actor=HOSTILE[1], step=(start, stop))
     save_selection(project, "most", Recipe("influence", keep=0.9, group="gold"))
     save_selection(project, "plain", Recipe("bottom-ppl", keep=0.5))
+    keep_answers(project, "tuned", answers()[5:])
+    keep_answers(project, "base", answers()[5:])
     save_view(project, "found", View("influence/gold", search=Search(HOSTILE[3][:30])))
