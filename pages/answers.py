@@ -15,7 +15,9 @@ from curation.validation.answer_list import KINDS, fitting, verdict_of
 from curation.validation.kept_answers import Answer
 from curation.validation.tally import tally
 
-PAGE_SIZE, LONGEST = 100, 300
+PAGE_SIZE, LONGEST, ROWS_SEEN = 100, 300, 8
+# Pixels; together they fit beside the sidebar of a small screen, and what is left of a larger one is shared out.
+WIDTHS = {"verdict": 120, "final answer": 130, "reference": 130, "problem": 340, "sample": 70, "tokens": 70}
 
 
 def figures(answers: Sequence[Answer]) -> None:
@@ -66,8 +68,9 @@ def listed(answers: Sequence[Answer], chosen: int) -> None:
             "tokens": [one.tokens for one in page],
         },
         key=list_key,
-        height=300,
+        height="auto" if len(page) <= ROWS_SEEN else 320,
         hide_index=True,
+        column_config={name: st.column_config.Column(width=width) for name, width in WIDTHS.items()},
         on_select=selected,
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [chosen - first]}},
@@ -94,9 +97,7 @@ def _line(text: str) -> str:
 
 session = current_session()
 st.title("Answers", anchor=False)
-st.caption(
-    "What models answered to problems. The groups of queries named correct and incorrect are made of it."
-)
+st.caption("What models answered to problems. The query groups correct and incorrect are made from these.")
 files, problems = answers_of(session)
 show_problems(problems)
 if not files:
