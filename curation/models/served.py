@@ -13,6 +13,7 @@ from curation.models.load import fingerprint, load_tokenizer
 from curation.models.sampling import GREEDY, Sampling
 from curation.models.server import Server, strange
 from curation.models.workers import several_at_a_time
+from curation.traces.rows import storable
 
 REQUESTS = 16
 
@@ -155,4 +156,4 @@ def _read(model: ServedModel, reply: Any) -> Generated:
     if not isinstance(tokens, int):
         encoded = model.tokenizer(text, add_special_tokens=False)
         tokens = len(encoded["input_ids"]) + (reason == "stop")
-    return Generated(text, tokens, reason == "stop")
+    return Generated(storable(text), tokens, reason == "stop")
