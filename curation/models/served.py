@@ -151,9 +151,10 @@ def _read(model: ServedModel, reply: Any) -> Generated:
         raise strange(model.server.url, reply) from None
     if not isinstance(text, str) or reason not in ("stop", "length"):
         raise strange(model.server.url, reply)
+    text = storable(text)
     usage = reply.get("usage")
     tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
     if not isinstance(tokens, int):
         encoded = model.tokenizer(text, add_special_tokens=False)
         tokens = len(encoded["input_ids"]) + (reason == "stop")
-    return Generated(storable(text), tokens, reason == "stop")
+    return Generated(text, tokens, reason == "stop")
