@@ -3,7 +3,7 @@ r"""The final answer of a completion: what it marks, or else what stands last.
 | completion | final answer |
 |---|---|
 | `#### N`, `\boxed{N}`, a short line after `</think>` | N (see `traces.answers`); of several, the last |
-| "the answer is N.", "Answer: N" | N; of several, the last |
+| "the answer is N.", "Answer: N", "the correct option is N" | N; of several, the last |
 | no mark, and it ended on its own | the last number, or else the last line |
 | no mark, and it was cut off | none: what stands last is no conclusion |
 """
@@ -12,15 +12,16 @@ import re
 from dataclasses import dataclass
 
 from curation.models.plain_number import plain_number
-from curation.traces.answers import extract_answer
+from curation.traces.answers import extract_answer, said_answer
 
 MARKED, LAST_NUMBER, LAST_LINE, NONE = "marked", "last number", "last line", "none"
 _SHORT = 100
 # Marks stand near the end; this bounds the time that a very long text takes.
 _TAIL = 20_000
 _HASHES = re.compile(r"^[ \t]*####[ \t]*(\S[^\n]*?)[ \t]*$", re.MULTILINE)
-_PHRASE = re.compile(
-    r"\banswer[*_ \t]*(?:is|:|=)[*_: \t]*([^\n]{1,200}?)(?=[.*_ \t]*(?:\n|$)|\.[*_]*[ \t])", re.IGNORECASE
+# What may be said after a number without changing it.
+_ASIDE = re.compile(
+    r",\s+(?:which|because|since|as|so)\b|\s+(?:because|since)\b|\s+\([^()]*\)$", re.IGNORECASE
 )
 _NUMBER = re.compile(r"(?:(?<![\w.)\]}])[-−])?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 
@@ -45,7 +46,7 @@ def final_answer(completion: str, *, finished: bool = True) -> FinalAnswer:
     if not finished:
         whole, _, last = tail.rpartition("\n")
         tail = tail if r"\boxed{" in last else whole
-    marked = extract_answer(tail) or _last(_HASHES, tail) or _result(_last(_PHRASE, tail))
+    marked = extract_answer(tail) or _last(_HASHES, tail) or _result(said_answer(tail))
     if marked:
         return FinalAnswer(marked, MARKED)
     if finished and r"\boxed{" not in tail:
@@ -58,9 +59,11 @@ def final_answer(completion: str, *, finished: bool = True) -> FinalAnswer:
 
 
 def _result(said: str) -> str:
-    """What a sentence comes to: in "3 + 4 = 7 apples" that is 7 apples."""
-    result = said.rpartition("=")[2].strip()
-    return result if plain_number(result) else said
+    """What a sentence comes to: "7 apples" in "3 + 4 = 7 apples", 7 in "7, which is odd"."""
+    for result in (said.rpartition("=")[2].strip(), _ASIDE.split(said)[0]):
+        if plain_number(result):
+            return result
+    return said
 
 
 def _last(pattern: re.Pattern[str], text: str) -> str:

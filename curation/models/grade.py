@@ -13,6 +13,7 @@ _CHOICE = re.compile(r"\(?([A-J])\)?(?:[.):,].*|\s*)", re.DOTALL)
 _CHOICE_FIRST = re.compile(
     r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])(?:[.):,]|$|\s+(?:because|since|as)\b))", re.I
 )
+_SEVERAL = re.compile(r"\(?[A-J]\)?(?:\s*[,&]\s*|\s+)(?:(?:and|or)\s+)?\(?[A-J](?:[).,:]|\s*$)")
 _WORDS = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:[\s'’-]+[^\W\d_]+)*")
 
 
@@ -71,6 +72,8 @@ def _choice(reference: str) -> str:
 
 
 def _first_choice(answer: str) -> str:
+    if _SEVERAL.match(answer):
+        return ""
     found = _CHOICE.fullmatch(answer) or _CHOICE_FIRST.match(answer)
     return next((group.upper() for group in found.groups() if group), "") if found else ""
 

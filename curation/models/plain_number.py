@@ -13,6 +13,8 @@ _LATEX = (
     (re.compile(r"\\[(),;:\[\]]|\\ "), " "),
     (re.compile(r"\\([%$#&])"), r"\1"),
     (re.compile(r"\{,\}"), ","),
+    (re.compile(r"(?<=[a-z])\s*\$\^\{?([23])\}?\$"), r"^\1"),
+    (re.compile(r"^\s*(?:minus|negative)\s+(?=[$€£¥.\d])", re.IGNORECASE), "-"),
 )
 _SIGNS = str.maketrans({"−": "-", "–": "-", "\u00a0": " ", "\u202f": " "})
 _PLAIN = re.compile(

@@ -13,6 +13,7 @@ from curation.models.load import fingerprint, load_tokenizer
 from curation.models.sampling import GREEDY, Sampling
 from curation.models.server import Server, strange
 from curation.models.workers import several_at_a_time
+from curation.traces.rows import storable
 
 REQUESTS = 16
 
@@ -150,6 +151,7 @@ def _read(model: ServedModel, reply: Any) -> Generated:
         raise strange(model.server.url, reply) from None
     if not isinstance(text, str) or reason not in ("stop", "length"):
         raise strange(model.server.url, reply)
+    text = storable(text)
     usage = reply.get("usage")
     tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
     if not isinstance(tokens, int):

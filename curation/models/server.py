@@ -1,5 +1,6 @@
 """A server with OpenAI's interface: JSON over HTTP, tried again where that may help, with sentences for what fails."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -80,7 +81,9 @@ class Server:
     def _reply(self, path: str, body: bytes | None) -> bytes:
         request = urllib.request.Request(f"{self.url.rstrip('/')}/{path}", body)
         request.add_header("Content-Type", "application/json")
-        if key := os.environ.get(KEY, ""):
+        if key := os.environ.get(KEY, "").strip():
+            if not (key.isascii() and key.isprintable()):
+                raise ModelError(f"{KEY} holds characters that no key has; set it anew.")
             # Not sent along to wherever the server redirects to.
             request.add_unredirected_header("Authorization", f"Bearer {key}")
         with urllib.request.urlopen(request, timeout=self.timeout) as reply:
@@ -105,7 +108,8 @@ class Server:
     def _refusal(self, error: urllib.error.HTTPError) -> ModelError:
         if error.code in (401, 403):
             return ModelError(f"The server {self.url} refuses the key; put a valid one into {KEY}.")
-        with error:
+        said = ""
+        with error, contextlib.suppress(OSError, http.client.HTTPException):
             said = " ".join(error.read(10_000).decode(errors="replace").split())[:_SHOWN]
         way_out = (
             "repeat the command when it is well: it continues"

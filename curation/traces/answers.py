@@ -5,13 +5,18 @@ import re
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _THINK_END = "</think>"
 _SHORT = 100
+_PHRASE = re.compile(
+    r"\b(?:answer|(?:correct|right|best)[ \t]+(?:option|choice))[*_ \t]*(?:is|:|=)[*_: \t]*"
+    r"([^\n]{1,200}?)(?=[.*_ \t]*(?:\n|$)|\.[*_]*[ \t])",
+    re.IGNORECASE,
+)
 
 
 def extract_answer(response: str) -> str:
     r"""The final answer that a response marks; "" where it marks none.
 
     That is `#### N` on its last line, else the last `\boxed{N}` after the reasoning, else what stands alone
-    on one short line after `</think>`, else the last `\boxed{N}` anywhere.
+    on one short line after `</think>` (of "the answer is N" there, N), else the last `\boxed{N}` anywhere.
     """
     last_line = response.rstrip().rpartition("\n")[2].strip()
     if last_line.startswith("####"):
@@ -21,8 +26,14 @@ def extract_answer(response: str) -> str:
         return boxed
     conclusion = conclusion.strip()
     if think_end and conclusion and "\n" not in conclusion and len(conclusion) <= _SHORT:
-        return conclusion
+        return said_answer(conclusion) or conclusion
     return _last_boxed(response)
+
+
+def said_answer(text: str) -> str:
+    """N of the last "the answer is N" or "Answer: N"; "" if nothing says so."""
+    found = _PHRASE.findall(text)
+    return found[-1].strip() if found else ""
 
 
 def _last_boxed(text: str) -> str:

@@ -12,6 +12,7 @@ from curation.selection.saved import save_selection
 from curation.store.project import Project
 from curation.store.saved_views import save_view
 from curation.store.view import View
+from tests.app.answers import keep_two_models
 from tests.app.conftest import APP
 from tests.app.looking import words
 from tests.app.runs import add_turned_run
@@ -29,12 +30,13 @@ ELSEWHERE = ("FormSubmitter:start-Start scoring",)
 
 @pytest.fixture
 def full(project: Project) -> Project:
-    """A project with two runs, selections, a view and trainings, so that every page has what it can show."""
+    """A project with two runs, selections, a view, trainings and answers, so that every page has what it can show."""
     add_turned_run(project)
     keep_comparison(project)
     save_selection(project, "half", Recipe("influence", keep=0.5, group="gold"))
     save_selection(project, "plain", Recipe("bottom-ppl", keep=0.3))
     save_view(project, "low", View("influence/gold", False))
+    keep_two_models(project)
     return project
 
 

@@ -10,6 +10,7 @@ from curation.store.project import Project
 from curation.store.saved_views import save_view
 from curation.store.search import Search
 from curation.store.view import View
+from tests.app.answers import answers, keep_answers
 from tests.app.project import HOSTILE, lines_of, texts
 from tests.app.test_proof import keep_comparison
 
@@ -34,4 +35,6 @@ def make_hostile(project: Project) -> None:
     save_selection(project, "most", Recipe("influence", keep=0.9, group="gold"))
     save_selection(project, "plain", Recipe("bottom-ppl", keep=0.5))
     keep_comparison(project, HOSTILE[0], HOSTILE)
+    keep_answers(project, "tuned", answers()[5:])
+    keep_answers(project, "base", answers()[5:])
     save_view(project, "found", View("influence/gold", search=Search(HOSTILE[3][:30])))

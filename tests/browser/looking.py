@@ -15,6 +15,7 @@ PAGES = (
     "compare",
     "export",
     "runs",
+    "answers",
     "trust",
     "proof",
     "settings",

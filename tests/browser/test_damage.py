@@ -27,6 +27,7 @@ WITHOUT_RUN = {
     "compare": "run curation score",
     "export": "run curation score",
     "runs": "name a model and start",
+    "answers": "does, and grades the answers",
     "trust": "the Runs page starts one",
     "proof": "Nothing was trained to compare yet",
     "settings": "kept in its project.toml",

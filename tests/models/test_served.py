@@ -171,6 +171,11 @@ def test_tokens_are_counted_here_where_the_server_does_not_say(server: Served, f
     assert all_of(model_at(server.url, folder), PROMPTS[:1]) == [Generated("w1 w2 w3", 4, True)]
 
 
+def test_what_no_file_can_hold_is_written_out(server: Served, folder: str) -> None:
+    server.replied = b'{"choices": [{"text": "w1 \\ud800", "finish_reason": "stop"}]}'
+    assert all_of(model_at(server.url, folder), PROMPTS[:1])[0].completion == "w1 \\ud800"
+
+
 def test_a_model_that_the_server_does_not_have_is_named_with_those_that_it_has(
     server: Served, folder: str
 ) -> None:
@@ -223,7 +228,10 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     all_of(model_at(server.url, folder), PROMPTS[:1])
     assert set(server.keys) == {None}
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-s\nt\u00e9")
+    with pytest.raises(ModelError, match="holds characters that no key has"):
+        all_of(model_at(server.url, folder), PROMPTS[:1])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret\n")
     model = model_at(server.url, folder)
     all_of(model, PROMPTS[:1])
     assert server.keys[-1] == "Bearer sk-secret"

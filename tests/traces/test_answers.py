@@ -15,6 +15,7 @@ from curation.traces.answers import extract_answer
         (r"\boxed{\{1, 2\}} done", r"\{1, 2\}"),
         (r"\boxed{1} and \boxed{2", ""),
         ("<think>\nhm \\boxed{3}\n</think>\n\n4", "4"),
+        ("<think>\nthe answer is 3\n</think>\n\nThe answer is 4.", "4"),
         ("<think>\nhm\n</think>\n\nSo \\boxed{4}, as said.", "4"),
         ("<think>\nhm \\boxed{3}\n</think>\n\nA long\nexplanation", "3"),
         ("<think>\nhm\n</think>\n\n" + "word " * 40, ""),

@@ -1,0 +1,40 @@
+"""Looking through kept answers: which files there are, and which answers of a file fit."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from curation.store.project import Project
+from curation.validation.kept_answers import FOLDER, Answer
+
+KINDS: dict[str, Callable[[Answer], bool]] = {
+    "All": lambda one: True,
+    "Right": lambda one: one.is_correct is True,
+    "Wrong": lambda one: one.is_correct is False,
+    "Cut off": lambda one: not one.finished,
+    "No answer": lambda one: not one.extracted,
+}
+
+
+def answer_files(project: Project) -> list[Path]:
+    """The project's files of answers, by name."""
+    return sorted((project.root / FOLDER).glob("*.jsonl"))
+
+
+def fitting(answers: Sequence[Answer], kind: str, text: str) -> list[Answer]:
+    """Answers of a kind of `KINDS` in which a text stands, in any case: in prompt, completion, answer or reference."""
+    wanted = text.casefold()
+    fits = KINDS[kind]
+    return [
+        one
+        for one in answers
+        if fits(one)
+        and any(
+            wanted in part.casefold() for part in (one.prompt, one.completion, one.extracted, one.reference)
+        )
+    ]
+
+
+def verdict_of(answer: Answer) -> str:
+    """What grading said, in words."""
+    said = {True: "right", False: "wrong", None: "not graded"}[answer.is_correct]
+    return said if answer.finished else f"{said}, cut off"
