@@ -109,7 +109,9 @@ def select(
     count: Annotated[int | None, typer.Option(min=0, help="Number of traces to keep.")] = None,
     name: Annotated[str | None, typer.Option(help="Save under this name; the recipe's if not given.")] = None,
     score: Annotated[str | None, typer.Option(help="For top and bottom: the score.")] = None,
-    group: Annotated[str | None, typer.Option(help="For influence and rds+: the group of queries.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="For influence, influence-consensus and rds+: the group of queries.")
+    ] = None,
     run: Annotated[
         str | None, typer.Option(help="The run; the newest that has the scores if not given.")
     ] = None,

@@ -34,6 +34,10 @@ def train(
     batch_size: BatchSize = None,
     at_once: AtOnce = None,
     seed: Annotated[int, typer.Option(help="Of the order of traces and the first weights.")] = 0,
+    checkpoints: Annotated[
+        int,
+        typer.Option(min=0, help="Keep so many on the way, evenly spaced, with the optimiser's moments."),
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Fine-tune a model on the traces, the loss on their completions only."""
@@ -59,11 +63,12 @@ def train(
         template=opened.template,
         settings=settings,
         lora=lora,
+        checkpoints=checkpoints,
         on_progress=lambda done, total: (
             note(f"step {done} of {total}") if done % max(1, total // 20) == 0 else None
         ),
     )
-    result = {"output": str(output), "traces": len(traces), "lora": lora}
+    result = {"output": str(output), "traces": len(traces), "lora": lora, "checkpoints": checkpoints}
     answer(result, f"Trained {model} on {len(traces):,} traces; it is in {output}.", as_json)
 
 

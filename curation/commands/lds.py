@@ -24,6 +24,13 @@ def lds(
     warmup: Annotated[float | None, typer.Option(help="Share of the steps in which it rises.")] = None,
     batch_size: BatchSize = None,
     at_once: AtOnce = None,
+    shuffled: Annotated[
+        bool,
+        typer.Option(
+            "--shuffled/--fixed-order",
+            help="Draw each training's order of traces, or keep one order for all.",
+        ),
+    ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -46,7 +53,7 @@ def lds(
             batch_size=batch_size,
             at_once=at_once,
         )
-        plan = BankPlan(model, settings, models, seeds, share, lora, device)
+        plan = BankPlan(model, settings, models, seeds, share, lora, device, shuffled)
     opened = open_project(project)
     catalogue = open_catalogue(opened)
     try:

@@ -25,8 +25,9 @@ def validate(
     recipes: Annotated[str, typer.Option(help="Recipes with commas between, as in influence:gold,mid-ppl.")],
     model: ModelOption,
     keep: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the traces that each recipe keeps.")
-    ] = 0.5,
+        str,
+        typer.Option(help="Shares of the traces that each recipe keeps, with commas between, as in 0.8,0.5."),
+    ] = "0.5",
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each recipe.")] = 3,
     problems: Annotated[
         str | None, typer.Option(help="Held-out problems; those of a query group if not given.")
@@ -45,7 +46,7 @@ def validate(
     device: Device = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Fine-tune on what each recipe keeps and on a random choice, and compare on held-out problems.
+    """Fine-tune on what each recipe keeps and on a random choice of as many traces and tokens, and compare on held-out problems.
 
     Stopped, the same command continues; results are kept in validation/.
     """
@@ -61,12 +62,26 @@ def validate(
             lora=lora, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, at_once=at_once
         )
         asking = Asking(max_new_tokens, token_budget)
-        comparison = Comparison(names, model, settings, keep, seeds, lora, group, asking, device)
+        comparison = Comparison(names, model, settings, _shares(keep), seeds, lora, group, asking, device)
     opened = open_project(project)
     held_out = read_problems(problems, limit=limit) if problems else None
     with progress_bar() as tell:
         done = compare(opened, comparison, held_out, limit=limit, on_cost=note, on_progress=tell)
     answer(done.as_dict(), done.markdown, as_json)
+
+
+def _shares(given: str) -> tuple[float, ...]:
+    """Numbers with commas between, each once.
+
+    Raises:
+        ScoringError: Something between them is no number.
+    """
+    from curation.errors import ScoringError
+
+    try:
+        return tuple(dict.fromkeys(float(one) for one in given.split(",") if one.strip()))
+    except ValueError as error:
+        raise ScoringError(f"--keep is {given!r}; give shares with commas between, as in 0.8,0.5.") from error
 
 
 def trust(

@@ -166,7 +166,7 @@ def _ranking(score: str, suspicion: Values, planted: _Planted) -> Ranking:
             planted=planted_here,
             found=int((members & looked_at).sum()),
             by_chance=planted_here * depth / len(suspicion),
-            auc=_auc(suspicion, members, ~flawed),
+            auc=auc(suspicion, members, ~flawed),
         )
 
     kinds = sorted(Counter(planted.kinds[flawed].tolist()))
@@ -176,11 +176,12 @@ def _ranking(score: str, suspicion: Values, planted: _Planted) -> Ranking:
         depth=depth,
         overall=detection("", flawed),
         kinds=tuple(detection(kind, planted.kinds == kind) for kind in kinds),
-        rare_auc=_auc(suspicion, planted.kinds == SYSTEMATIC, planted.rare & ~flawed),
+        rare_auc=auc(suspicion, planted.kinds == SYSTEMATIC, planted.rare & ~flawed),
     )
 
 
-def _auc(suspicion: Values, flawed: Flags, right: Flags) -> float | None:
+def auc(suspicion: Values, flawed: Flags, right: Flags) -> float | None:
+    """Probability that a flawed trace is more suspicious than a right one, ties counted half; None without either."""
     from sklearn.metrics import roc_auc_score  # A second that only the demo needs.
 
     if not flawed.any() or not right.any():

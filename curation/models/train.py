@@ -9,6 +9,7 @@ import torch
 from transformers import set_seed
 
 from curation.errors import ModelError
+from curation.models.checkpoints import FOLDER, Checkpoints
 from curation.models.encode import encode
 from curation.models.load import load_module, load_tokenizer
 from curation.models.train_settings import FULL, LORA, TrainSettings
@@ -27,6 +28,8 @@ def train(
     settings: TrainSettings | None = None,
     lora: bool = False,
     device: str = "auto",
+    steps: int | None = None,
+    checkpoints: int = 0,
     on_progress: OnSteps | None = None,
 ) -> None:
     """Fine-tune a model on traces, with the loss on their completions, and save it with its tokenizer.
@@ -41,16 +44,20 @@ def train(
         settings: `FULL` or, if `lora`, `LORA` where None.
         lora: Train a LoRA adapter on all linear layers instead of all weights. Needs the extra `peft`.
         device: "auto" (CUDA where there is one), or "cpu".
+        steps: Optimiser steps to take; as many as the settings' epochs say if None.
+        checkpoints: How many to keep, evenly spaced, in `checkpoints/STEP/` of the output (see `models.checkpoints`).
         on_progress: Called with (optimiser steps done, steps in total).
 
     Raises:
-        ModelError: The model cannot be loaded, there is nothing to learn, the output is already there, or the
-            loss is not finite.
+        ModelError: The model cannot be loaded, there is nothing to learn, the output is already there, the
+            training takes fewer steps than there are to be checkpoints, or loss or weights are not finite.
     """
     settings = settings or (LORA if lora else FULL)
     if output.exists():
         raise ModelError(f"{output} is already there; choose a new folder for the trained model.")
     part = output.with_name(f"{output.name}.part")
+    # All is written beside the final place, then renamed: a killed training leaves no half model there.
+    shutil.rmtree(part, ignore_errors=True)
     with deterministic():
         set_seed(settings.seed)
         tokenizer, network = load_tokenizer(model), load_module(model, torch.float32)
@@ -59,9 +66,19 @@ def train(
             network = _with_adapter(network, settings)
         try:
             padding = tokenizer.pad_token_id or tokenizer.eos_token_id or 0
-            make_trainer(network, examples, padding, part, settings, device, on_progress).train()
-            # Written beside the final place, then renamed: a killed training leaves no half model there.
-            shutil.rmtree(part, ignore_errors=True)
+            keeping = [Checkpoints(part / FOLDER, tokenizer, checkpoints)] if checkpoints else []
+            make_trainer(
+                network,
+                examples,
+                padding,
+                part,
+                settings,
+                device,
+                on_progress,
+                steps=steps,
+                callbacks=keeping,
+            ).train()
+            _refuse_broken(network)
             network.save_pretrained(part)
             tokenizer.save_pretrained(part)
             part.rename(output)
@@ -70,17 +87,17 @@ def train(
 
 
 def _examples(tokenizer: Any, traces: Sequence[Trace], template: str, longest: int) -> list[Example]:
-    """Tokens and labels of each trace, as scoring reads it; none of those whose whole completion is cut off."""
+    """Tokens and labels of each trace, as scoring reads it; none of those that are left without a completion."""
     examples = []
     for trace in traces:
         encoded = encode(tokenizer, trace.prompt, trace.response, template=template, system=trace.system)
         ids = list(encoded.ids)
         labels = [IGNORED] * encoded.prompt_length + ids[encoded.prompt_length :]
-        if encoded.prompt_length < longest:
+        if encoded.prompt_length < min(len(ids), longest):
             examples.append({"input_ids": ids[:longest], "labels": labels[:longest]})
     if not examples:
         raise ModelError(
-            f"Of {len(traces)} traces given, none can be trained on (a prompt has to be under {longest} tokens); "
+            f"Of {len(traces)} traces given, none can be trained on (a prompt has to be under {longest} tokens, and to have a completion); "
             "ingest some, or choose a selection that keeps some."
         )
     return examples
@@ -101,4 +118,18 @@ def _with_adapter(network: Any, settings: TrainSettings) -> Any:
         lora_alpha=settings.lora_alpha,
         target_modules="all-linear",
     )
-    return get_peft_model(network, config)
+    adapted = get_peft_model(network, config)
+    # peft keeps a set, which it would write down in another order in every process.
+    written = adapted.peft_config["default"]
+    written.target_modules = sorted(written.target_modules)
+    return adapted
+
+
+def _refuse_broken(network: Any) -> None:
+    """A last step that goes astray is seen in no loss.
+
+    Raises:
+        ModelError: A weight is not finite.
+    """
+    if not all(bool(torch.isfinite(one).all()) for one in network.parameters()):
+        raise ModelError("The weights are no longer finite after the training; lower the learning rate.")

@@ -23,6 +23,7 @@ class TrainSettings:
         lora_rank: Rank of the adapter, where one is trained.
         lora_alpha: Scale of the adapter, where one is trained.
         seed: Decides the order of the traces, dropout and the adapter's first weights.
+        shuffled: Whether each epoch draws the order of the traces anew, or all take them as they are given.
     """
 
     learning_rate: float = 5e-6
@@ -37,6 +38,7 @@ class TrainSettings:
     lora_rank: int = 16
     lora_alpha: int = 32
     seed: int = 0
+    shuffled: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.

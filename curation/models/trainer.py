@@ -1,13 +1,14 @@
 """transformers' Trainer, made quiet, repeatable and careful."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
@@ -27,6 +28,9 @@ def make_trainer(
     settings: TrainSettings,
     device: str,
     on_progress: OnSteps | None,
+    *,
+    steps: int | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trainer:
     """A trainer for a model on tokenised traces, with AdamW; it saves, logs and prints nothing.
 
@@ -38,6 +42,8 @@ def make_trainer(
         settings: How to train.
         device: "auto" (CUDA where there is one), or "cpu".
         on_progress: Called with (optimiser steps done, steps in total).
+        steps: Optimiser steps to take; as many as the settings' epochs say if None.
+        callbacks: What else is told of each step.
     """
     cuda = device != "cpu" and torch.cuda.is_available()
     arguments = TrainingArguments(
@@ -47,6 +53,7 @@ def make_trainer(
         lr_scheduler_type=settings.schedule,
         warmup_steps=settings.warmup,
         num_train_epochs=settings.epochs,
+        max_steps=steps or -1,
         per_device_train_batch_size=settings.at_once,
         gradient_accumulation_steps=settings.batch_size // settings.at_once,
         weight_decay=settings.weight_decay,
@@ -65,8 +72,9 @@ def make_trainer(
         args=arguments,
         train_dataset=examples,
         data_collator=lambda batch: pad(batch, padding),
-        callbacks=[_Report(on_progress)] if on_progress else None,
+        callbacks=[*callbacks, *([_Report(on_progress)] if on_progress else [])],
     )
+    trainer.shuffled = settings.shuffled
     # It prints to stdout, which belongs to what a command answers.
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -86,7 +94,14 @@ def pad(batch: list[Example], padding: int) -> dict[str, Tensor]:
 
 
 class _CarefulTrainer(Trainer):  # type: ignore[misc]
-    """Stops at the first loss that is not finite, before it reaches the weights."""
+    """Stops at the first loss that is not finite, before it reaches the weights; shuffles only if it is told to."""
+
+    shuffled = True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.shuffled:
+            return super()._get_train_sampler(train_dataset)
+        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def training_step(self, *arguments: Any, **named: Any) -> Tensor:
         loss: Tensor = super().training_step(*arguments, **named)

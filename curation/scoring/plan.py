@@ -46,6 +46,8 @@ class Plan:
         seconds: Of all stages.
         memory: At the highest.
         disk: While it runs; the factors stay for later runs.
+        passes: All tokens that go through the model, in forward passes through the pool; a backward counts as much as
+            a forward, since it forms no gradients of weights.
     """
 
     traces: int
@@ -57,6 +59,7 @@ class Plan:
     seconds: float
     memory: int
     disk: int
+    passes: float
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -72,7 +75,7 @@ class Plan:
         table = "\n".join(f"{a:<16}{b:>12}{c:>12}{d:>12}" for a, b, c, d in rows)
         return (
             f"{self.traces:,} traces, about {self.tokens:,} tokens; queries: {queries}.\n"
-            f"Batches of {self.token_budget:,} tokens, {layers}.\n{table}\n"
+            f"Batches of {self.token_budget:,} tokens, {layers}; {self.passes:.1f} forward passes through the pool.\n{table}\n"
             f"The factors' sample is taken to be stable after {ROUND} traces; it grows until it is."
         )
 
@@ -126,6 +129,7 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
         seconds=sum(stage.seconds for stage in planned),
         memory=max(stage.memory for stage in planned),
         disk=sum(stage.disk for stage in planned),
+        passes=2 * sum(stage.passes for stage in stages) / tokens,
     )
 
 

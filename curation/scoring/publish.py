@@ -12,6 +12,7 @@ import pyarrow as pa
 from scipy.stats import spearmanr
 
 from curation.models.linear import Coverage
+from curation.scoring.by_query import add_scores_by_query
 from curation.scoring.influence.directions import Directions
 from curation.scoring.job import Job
 from curation.scoring.rds import Embedding
@@ -21,27 +22,6 @@ from curation.store.project import Project
 from curation.store.publish import publishing
 from curation.store.schema import RUN
 
-# Mean over a group of the ascending rank of a trace's influence on each query, over the number of traces; ties
-# share their mean rank. The standard errors are those of a mean over the group's queries. Lists in the order of
-# the queries, since a sum in the order of threads is not the same to the last bit.
-RANKS = """
-    INSERT INTO scores
-    SELECT trace_id, 'influence-rank/' || "group", list_avg(ranks), list_stddev_samp(ranks) / sqrt(len(ranks))
-    FROM (SELECT trace_id, q."group", list(rank ORDER BY query_id) AS ranks
-          FROM (SELECT trace_id, query_id,
-                       (rank() OVER (PARTITION BY query_id ORDER BY value)
-                        + (count(*) OVER (PARTITION BY query_id, value) - 1) / 2.0)
-                       / count(*) OVER (PARTITION BY query_id) AS rank
-                FROM query_scores)
-          JOIN _queries q USING (query_id) GROUP BY ALL)
-"""
-STANDARD_ERRORS = """
-    UPDATE scores SET standard_error = e.standard_error
-    FROM (SELECT trace_id, 'influence/' || q."group" AS name,
-                 list_stddev_samp(list(value ORDER BY query_id)) / sqrt(count(*)) AS standard_error
-          FROM query_scores JOIN _queries q USING (query_id) GROUP BY ALL) e
-    WHERE scores.trace_id = e.trace_id AND scores.name = e.name
-"""
 # Table -> its columns in the shards, and its order: by trace, since DuckDB knows the smallest and the largest id of each
 # row group, so that the reader finds one trace of a million without a scan. Scores get their order at the end.
 _GATHERED = {
@@ -87,8 +67,7 @@ def publish_run(
                 )
         _load_queries(connection, work.queries, query_vectors)
         if "influence-rank" in work.scores:
-            connection.execute(RANKS)
-            connection.execute(STANDARD_ERRORS)
+            add_scores_by_query(connection)
         connection.execute("DROP TABLE _queries")
         for statement in NOT_COMPUTED:
             connection.execute(statement)

@@ -40,7 +40,7 @@ def boundaries(recipe: Recipe, pool: Pool, choice: Choice) -> dict[str, Boundary
         kept = pool.scores[names[0]][choice.kept]
         low, high = float(kept.min()), float(kept.max())
         match recipe.name:
-            case "top" | "top-ppl" | "influence":
+            case "top" | "top-ppl" | "influence" | "influence-consensus":
                 high = math.inf
             case "bottom" | "bottom-ppl":
                 low = -math.inf

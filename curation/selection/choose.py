@@ -114,6 +114,7 @@ BY_SCORES: dict[str, Callable[[Sequence[Floats], int], Ints]] = {
     "bottom-ppl": lambda values, count: _first(values[0], count),
     "mid-ppl": lambda values, count: _middle(values[0], count),
     "influence": lambda values, count: _first(-values[0], count),
+    "influence-consensus": lambda values, count: _first(-values[0], count),
     "influence-correct": lambda values, count: _first(_either_high(values[0], values[1], +1), count),
     "influence-incorrect": lambda values, count: _first(_either_high(values[0], values[1], -1), count),
     "influence-combined": _combined,

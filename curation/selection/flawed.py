@@ -14,6 +14,8 @@ BEYOND = 95
 _HIGHEST_IS_WORST = {"perplexity": True, "rsr": True, "gradient-norm": True, "influence": False, "rds": False}
 # Scores that say the same as another one, so that they do not judge it.
 _FAMILY = {
+    "influence-consensus": "influence",
+    "influence-even": "influence",
     "influence-mean": "influence",
     "influence-cosine": "influence",
     "influence-rank": "influence",

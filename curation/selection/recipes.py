@@ -9,6 +9,7 @@ from curation.errors import SelectionError
 
 # Word for word what each recipe keeps; the order is the order in which they are offered.
 RECIPES = {
+    "influence-consensus": "all but what an estimate of the influence on one group calls harmful, then the highest",
     "influence": "the highest influence on one group of queries",
     "influence-correct": "all but those low in influence on correct and low in its rank",
     "influence-incorrect": "all but those high in influence on incorrect and high in its rank",
@@ -22,7 +23,7 @@ RECIPES = {
     "random": "a draw by seed",
 }
 BY_SCORE = ("top", "bottom")
-BY_GROUP = ("influence", "rds+")
+BY_GROUP = ("influence-consensus", "influence", "rds+")
 BY_PERPLEXITY = ("mid-ppl", "top-ppl", "bottom-ppl")
 HANDFUL = 4
 
@@ -37,7 +38,7 @@ class Recipe:
         keep: Share of all traces of the project to keep, in [0, 1]; 0.5 if neither this nor `count` is given.
         count: Number of traces to keep instead of a share.
         score: For top and bottom, the name of the score.
-        group: For influence and rds+, the query group; if None, `gold` where the run has it, else `correct`.
+        group: For influence, influence-consensus and rds+, the query group; if None, `gold` where the run has it, else `correct`.
         seed: For random.
         fewest_queries: influence-correct, -incorrect and -combined refuse a group with fewer queries.
 
@@ -103,8 +104,8 @@ def score_names(recipe: Recipe) -> tuple[str, ...]:
     match recipe.name:
         case "top" | "bottom":
             return (str(recipe.score),)
-        case "influence":
-            return (f"influence/{recipe.group}",)
+        case "influence" | "influence-consensus":
+            return (f"{recipe.name}/{recipe.group}",)
         case "influence-correct":
             return both[:2]
         case "influence-incorrect":

@@ -1,7 +1,7 @@
 """Which run and which group a recipe means, where it leaves that open."""
 
 from curation.errors import SelectionError
-from curation.selection.recipes import Recipe, resolved, score_names
+from curation.selection.recipes import BY_GROUP, Recipe, resolved, score_names
 from curation.store.catalogue import Catalogue
 
 DEFAULT_GROUPS = ("gold", "correct")
@@ -21,7 +21,7 @@ def resolve(catalogue: Catalogue, recipe: Recipe) -> Recipe:
     if recipe.name == "random":
         return resolved(recipe, run_id=None, group=None)
     runs = _newest_runs(catalogue, recipe)
-    grouped = recipe.name in ("influence", "rds+") and recipe.group is None
+    grouped = recipe.name in BY_GROUP and recipe.group is None
     groups = DEFAULT_GROUPS if grouped else (recipe.group,)
     has = _groups_with_vectors(catalogue) if recipe.name == "rds+" else _score_names(catalogue)
     for run_id in runs:

@@ -15,6 +15,7 @@ _RULES = {
     "top-ppl": ("among the highest {kept}", "not among the highest {kept}"),
     "bottom-ppl": ("among the lowest {kept}", "not among the lowest {kept}"),
     "mid-ppl": ("inside the middle {share}", "outside the middle {share}"),
+    "influence-consensus": ("among the highest {kept}", "not among the highest {kept}"),
     "influence": ("among the highest {kept}", "not among the highest {kept}"),
     "influence-correct": ("not both low", "both low"),
     "influence-incorrect": ("not both high", "both high"),

@@ -12,6 +12,7 @@ from curation.store.frame import frame_of, ids_of
 Floats = NDArray[np.float64]
 KINDS = (
     "influence",
+    "influence-consensus",
     "perplexity",
     "nll",
     "rsr",
@@ -19,8 +20,10 @@ KINDS = (
     "influence-mean",
     "influence-cosine",
     "influence-rank",
+    "influence-even",
 )
 GROUPS = ("gold", "correct", "incorrect")
+SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Column:
     @property
     def signed(self) -> bool:
         """Whether the score has a sign that means something: influence, where positive is helpful."""
-        return self.name.startswith(("influence/", "influence-mean/", "influence-cosine/"))
+        return self.name.partition("/")[0] in SIGNED
 
     @property
     def counts(self) -> bool:

@@ -77,10 +77,14 @@ def planted_of(session: Session) -> PlantedReport | None:
 
 def trust_of(session: Session) -> list[Finding]:
     """What is known of how far the chosen run's scores can be believed; new trainings make it anew."""
+    return _trust(session.key, trainings(session), session.run.run_id, session) if session.run else []
+
+
+def trainings(session: Session) -> tuple[str, ...]:
+    """Changes when a training is measured: names and times of what `validate` and `lds` keep."""
     folder = session.project.root / "validation"
     found = [*folder.glob("*.json"), *folder.glob("lds/*.json")]
-    trained = tuple(sorted(f"{path.name} {path.stat().st_mtime_ns}" for path in found))
-    return _trust(session.key, trained, session.run.run_id, session) if session.run else []
+    return tuple(sorted(f"{path.name} {path.stat().st_mtime_ns}" for path in found))
 
 
 def facet_keys_of(session: Session) -> list[str]:

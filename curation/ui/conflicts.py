@@ -14,6 +14,7 @@ _AT_LEAST, _AT_MOST = ("below", "above", "the line"), ("above", "below", "the li
 SIDES = {
     "top": _AT_LEAST,
     "top-ppl": _AT_LEAST,
+    "influence-consensus": _AT_LEAST,
     "influence": _AT_LEAST,
     "bottom": _AT_MOST,
     "bottom-ppl": _AT_MOST,

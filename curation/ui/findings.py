@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from curation.ui.markup import cell, sentence
+from curation.ui.markup import sentence, table
 from curation.validation.finding import Finding
 
 # A mark and a word each, so that colour is never alone.
@@ -22,11 +22,5 @@ def headline(finding: Finding) -> None:
 
 def evidence(finding: Finding) -> None:
     """What the verdict rests on, as a table."""
-    if not finding.rows:
-        return
-    lines = [
-        f"| {' | '.join(cell(title) for title in finding.columns)} |",
-        f"|:--|{'--:|' * (len(finding.columns) - 1)}",
-        *(f"| {' | '.join(cell(one) for one in row)} |" for row in finding.rows),
-    ]
-    st.markdown("\n".join(lines))
+    if finding.rows:
+        st.markdown(table(finding.columns, finding.rows))

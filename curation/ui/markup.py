@@ -7,6 +7,7 @@ punctuation mark gets a backslash, and a word joiner, which is not seen, parts w
 
 import re
 import string
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 JOINER = "\u2060"
@@ -44,6 +45,16 @@ def escape(text: str) -> str:
 def cell(text: str) -> str:
     """The same in one line: a line break would end a row of a table, or a label."""
     return escape(" ".join(text.split()))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of text as a table, all but the first column to the right."""
+    lines = [
+        f"| {' | '.join(cell(title) for title in columns)} |",
+        f"|:--|{'--:|' * (len(columns) - 1)}",
+        *(f"| {' | '.join(cell(one) for one in row)} |" for row in rows),
+    ]
+    return "\n".join(lines)
 
 
 def sentence(message: str) -> str:

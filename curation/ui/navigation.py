@@ -17,6 +17,7 @@ ICONS = {
     "Runs": ":material/history:",
     "Answers": ":material/quiz:",
     "Trust": ":material/verified:",
+    "Proof": ":material/science:",
     "Settings": ":material/settings:",
 }
 
@@ -38,6 +39,7 @@ def pages() -> list[StreamlitPage]:
         st.Page("pages/runs.py", title="Runs"),
         st.Page("pages/answers.py", title="Answers"),
         st.Page("pages/trust.py", title="Trust"),
+        st.Page("pages/proof.py", title="Proof"),
         st.Page("pages/settings.py", title="Settings"),
     ]
 

@@ -32,6 +32,7 @@ def choose_recipe(session: Session) -> tuple[Recipe, Threshold | None]:
     name = left.selectbox(
         "Recipe",
         list(RECIPES),
+        index=_first_possible(session),
         key="recipe",
         persist_state="session",
         format_func=lambda name: f"{name}: {RECIPES[name]}",
@@ -53,6 +54,12 @@ def choose_recipe(session: Session) -> tuple[Recipe, Threshold | None]:
     recipe = Recipe(name, run_id=run_id, score=score, group=group, seed=seed)
     with right:
         return how_much(session, recipe)
+
+
+def _first_possible(session: Session) -> int:
+    """Place of the first recipe whose scores the run has for a group."""
+    families = {name.partition("/")[0] for name in session.score_names}
+    return next((place for place, name in enumerate(RECIPES) if name in families), 0)
 
 
 def how_much(session: Session, recipe: Recipe) -> tuple[Recipe, Threshold | None]:

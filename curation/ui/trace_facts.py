@@ -12,7 +12,17 @@ from curation.ui.markup import escape
 from curation.ui.selected import current_selection
 from curation.ui.session import Session
 
-_MAIN = ("influence", "perplexity", "nll", "rsr", "rds", "gradient-norm", "tokens", "steps")
+_MAIN = (
+    "influence",
+    "influence-consensus",
+    "perplexity",
+    "nll",
+    "rsr",
+    "rds",
+    "gradient-norm",
+    "tokens",
+    "steps",
+)
 
 
 def scores(session: Session, trace: Reading, found: dict[str, Standing]) -> None:

@@ -20,7 +20,7 @@ class Comparison:
         recipes: Names as `Recipe` takes them, as in "influence:gold"; random is always added.
         model: Folder or hub id of the model to fine-tune.
         settings: How to fine-tune; epochs are passes over the whole pool.
-        keep: Share of all traces that every recipe keeps.
+        keep: Shares of all traces; every recipe is compared at each.
         seeds: Trainings of each recipe, with seeds 0, 1, ...
         lora: Train an adapter.
         group: The query group whose problems are held out, where no problems are given.
@@ -31,7 +31,7 @@ class Comparison:
     recipes: tuple[str, ...]
     model: str
     settings: TrainSettings
-    keep: float = 0.5
+    keep: tuple[float, ...] = (0.5,)
     seeds: int = 3
     lora: bool = False
     group: str = "gold"
@@ -49,8 +49,11 @@ class Comparison:
             Recipe(name)
         if not self.recipes:
             raise ScoringError("No recipe is given; name some, as in --recipes influence,mid-ppl.")
-        if not 0 < self.keep <= 1:
-            raise ScoringError(f"keep is {self.keep}; give a share of the traces above 0 and up to 1.")
+        if not self.keep:
+            raise ScoringError("No share is given; name some, as in --keep 0.8,0.5.")
+        for share in self.keep:
+            if not 0 < share <= 1:
+                raise ScoringError(f"keep is {share}; give shares of the traces above 0 and up to 1.")
         if self.seeds < 1:
             raise ScoringError(
                 "At least one seed is needed, and three or more for an interval that says much."
@@ -62,8 +65,8 @@ class Validation:
     """What came of a comparison.
 
     Attributes:
-        rows: One a recipe, random first.
-        trials: Every training.
+        rows: One a share and recipe, random first at each share.
+        trials: Every training, also on random draws of as many tokens.
         how: What was done, as sentences.
         notes: How far to trust it, as sentences.
     """

@@ -46,6 +46,8 @@ class BankPlan:
         share: Of the traces that is in a part.
         lora: Train adapters.
         device: Where they are measured.
+        shuffled: Whether a training draws the order of its traces by its seed. If not, all parts see the traces of one
+            order by lot, another one for each seed: parts then differ in their traces alone.
     """
 
     model: str
@@ -55,6 +57,7 @@ class BankPlan:
     share: float = 0.5
     lora: bool = False
     device: str = "auto"
+    shuffled: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -120,11 +123,12 @@ def _train_one(catalogue: Catalogue, plan: BankPlan, number: int, seed: int, pat
     ids = frame.names_of(np.flatnonzero(part_of(catalogue, number, plan.share)))
     output = path.with_suffix(".model")
     shutil.rmtree(output, ignore_errors=True)
-    settings = replace(plan.settings, seed=seed)
+    settings = replace(plan.settings, seed=seed, shuffled=plan.shuffled)
+    traces = texts_of(catalogue, ids)
+    if not plan.shuffled:
+        traces = [traces[place] for place in order_by_lot(seed, ids)]
     try:
-        train(
-            plan.model, texts_of(catalogue, ids), output, template=template, settings=settings, lora=plan.lora
-        )
+        train(plan.model, traces, output, template=template, settings=settings, lora=plan.lora)
         model = load_model(
             plan.model if plan.lora else str(output),
             adapter=str(output) if plan.lora else "",
@@ -162,7 +166,7 @@ def _key(catalogue: Catalogue, plan: BankPlan) -> str:
     decides: dict[str, Any] = {
         "revision": fingerprint(Path(plan.model).expanduser()),
         "model": plan.model,
-        "settings": {**asdict(plan.settings), "seed": None},
+        "settings": {**asdict(plan.settings), "seed": None, "shuffled": plan.shuffled},
         "lora": plan.lora,
         "share": plan.share,
         "template": catalogue.project.template,

@@ -6,6 +6,7 @@ from curation.validation.arms import RANDOM
 from curation.validation.finding import Finding, Verdict
 from curation.validation.lds_report import LdsReport
 from curation.validation.past import Past
+from curation.validation.report import share
 
 # EK-FAC reaches .25 to .47 on language models (kronfluence, bergson).
 GOOD_LDS = 0.2
@@ -28,7 +29,7 @@ def training_finding(past: Sequence[Past]) -> Finding:
         rows.append(
             (
                 row.name,
-                f"{one.keep:.0%}",
+                share(one.keep),
                 seeds,
                 f"{likelihood.mean:+.4f}, {likelihood.words}" if likelihood else "—",
                 f"{accuracy.mean:+.3f}, {accuracy.words}" if accuracy else "—",
@@ -50,7 +51,7 @@ def training_finding(past: Sequence[Past]) -> Finding:
     elif said.startswith("worse"):
         verdict = "do not use"
     words = (
-        f"{row.name}, keeping {one.keep:.0%}, was {said}."
+        f"{row.name}, keeping {share(one.keep)}, was {said}."
         if not said.startswith("one")
         else f"{row.name}: {said}."
     )

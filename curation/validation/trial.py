@@ -1,6 +1,6 @@
 """What came of one training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,9 @@ class Trial:
         log_likelihood: See `measure.Measured`.
         accuracy: See `measure.Measured`.
         graded: See `measure.Measured`.
+        keep: Share of all traces that was asked for; None in a file from before it was kept.
+        tokens: Completion tokens of what it was trained on, as a run counted them; None where none did.
+        seconds: What training and measuring took; 0 where it was not kept. It says nothing about the result.
     """
 
     name: str
@@ -24,3 +27,6 @@ class Trial:
     log_likelihood: float
     accuracy: float | None
     graded: int
+    keep: float | None = None
+    tokens: int | None = None
+    seconds: float = field(default=0.0, compare=False)

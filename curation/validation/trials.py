@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,8 +31,7 @@ class Training:
     Attributes:
         model: Folder or hub id of the model that is fine-tuned.
         revision: Hash of its weights and configuration.
-        settings: How; its epochs say how many optimiser steps a pass over the whole pool would take, its seed
-            is replaced by the trial's.
+        settings: How; its epochs are passes over the whole pool, its seed is replaced by the trial's.
         lora: Train an adapter.
         steps: Optimiser steps of every trial.
         asking: How the trained model is asked.
@@ -52,7 +52,7 @@ def trial_path(
 ) -> Path:
     """The file of a trial, named by recipe, seed and a hash of all that decides its result."""
     decides = {
-        "recipe": to_fields(arm.recipe),
+        "recipe": to_fields(arm.recipe) if arm.recipe else None,
         "traces": arm.digest,
         "seed": seed,
         "template": project.template,
@@ -68,11 +68,11 @@ def trial_path(
     return project.root / "validation" / f"{name}-{seed}-{key}.json"
 
 
-def read_trial(path: Path, name: str) -> Trial | None:
+def read_trial(path: Path, arm: Arm) -> Trial | None:
     """A trial that was done before; None if it was not, or its file is damaged and the trial has to be repeated."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))["trial"]
-        return replace(Trial(**kept), name=name)
+        return replace(Trial(**kept), name=arm.name, keep=arm.keep, tokens=arm.tokens)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -97,6 +97,7 @@ def run_trial(
     output = path.with_suffix(".model")
     shutil.rmtree(output, ignore_errors=True)
     taken = [0]
+    began = time.monotonic()
 
     def on_steps(done: int, total: int) -> None:
         report.advance(done - taken[0], 0)
@@ -104,14 +105,14 @@ def run_trial(
 
     report.start(stage, training.steps)
     try:
-        settings = replace(training.settings, seed=seed, epochs=_epochs(training, len(arm.trace_ids)))
         train(
             training.model,
             traces_of(catalogue, arm),
             output,
             template=project.template,
-            settings=settings,
+            settings=replace(training.settings, seed=seed),
             lora=training.lora,
+            steps=training.steps,
             on_progress=on_steps,
         )
         report.finish()
@@ -132,36 +133,34 @@ def run_trial(
         measured.log_likelihood,
         measured.accuracy,
         measured.graded,
+        arm.keep,
+        arm.tokens,
+        round(time.monotonic() - began, 3),
     )
-    _keep(path, trial, arm, training, measured)
+    _keep(path, trial, arm, training, measured, problems)
     report.finish()
     return trial
 
 
-def _epochs(training: Training, traces: int) -> float:
-    """Passes over an arm that take exactly the trials' optimiser steps.
-
-    The trainer rounds passes up to whole steps, so half a step less is the same whatever rounding does.
-    """
-    a_pass = -(-traces // training.settings.batch_size)
-    return (training.steps - 0.5) / a_pass
-
-
-def _keep(path: Path, trial: Trial, arm: Arm, training: Training, measured: Measured) -> None:
+def _keep(
+    path: Path,
+    trial: Trial,
+    arm: Arm,
+    training: Training,
+    measured: Measured,
+    problems: Sequence[Problem],
+) -> None:
     """Write down the trial with all that it rests on: recipe, traces, settings, and every answer."""
     content: dict[str, Any] = {
         "trial": asdict(trial),
-        "recipe": to_fields(arm.recipe),
+        "recipe": to_fields(arm.recipe) if arm.recipe else None,
         "trace_ids": arm.trace_ids,
         "model": training.model,
         "revision": training.revision,
         "lora": training.lora,
-        "settings": {
-            **asdict(training.settings),
-            "seed": trial.seed,
-            "epochs": _epochs(training, trial.traces),
-        },
+        "settings": {**asdict(training.settings), "seed": trial.seed},
         "asking": asdict(training.asking),
+        "problems": [one.problem_id for one in problems],
         "measured": {name: value for name, value in asdict(measured).items() if name != "answers"},
         "answers": [
             {**asdict(one), "model": training.model, "revision": f"trained on {arm.digest}"}

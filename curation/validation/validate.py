@@ -1,20 +1,28 @@
-"""Validate: does training on what a recipe keeps make a better model than training on a random choice?"""
+"""Validate: does training on what a recipe keeps make a better model than training on a random choice?
+
+Random is drawn as many traces as each recipe keeps, and, where that is another amount of text, as many tokens.
+"""
 
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from curation.errors import ProjectError, ScoringError
 from curation.models.load import fingerprint
 from curation.scoring.progress import OnProgress, Reporter
+from curation.selection.choose import Floats
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
-from curation.validation.arms import RANDOM, Arm, make_arms
+from curation.validation.arms import Arm, make_arms
 from curation.validation.caveats import caveats
-from curation.validation.compare import row_of
+from curation.validation.compare import rows_of
 from curation.validation.comparison import Comparison, Validation
+from curation.validation.cost import time_of
+from curation.validation.equal_tokens import RANDOM_BY_TOKENS, draws_by_tokens, token_counts
 from curation.validation.problems import Problem, problems_of_group
+from curation.validation.report import share
 from curation.validation.trial import Trial
 from curation.validation.trials import Training, read_trial, run_trial, trial_path
 
@@ -28,7 +36,7 @@ def validate(
     on_cost: Callable[[str], None] = lambda words: None,
     on_progress: OnProgress | None = None,
 ) -> Validation:
-    """Train on what each recipe keeps, with each seed, and compare on held-out problems with random.
+    """Train on what each recipe keeps at each share, with each seed, and compare on held-out problems with random.
 
     Every training's result is kept in `validation/`; what is there is not repeated, and a killed call continues.
 
@@ -37,7 +45,7 @@ def validate(
         comparison: What to compare.
         problems: Held-out problems; those of the comparison's query group if None.
         limit: Measure on the first so many of them; on all if None.
-        on_cost: Told what it will take, before it begins.
+        on_cost: Told what it will take, before it begins, and what is left, after each training.
         on_progress: Told how far each training is.
 
     Raises:
@@ -55,22 +63,19 @@ def validate(
             held_out = (
                 problems_of_group(catalogue, comparison.group) if problems is None else list(problems)
             )[:limit]
-            arms = make_arms(
-                catalogue, list(dict.fromkeys(comparison.recipes)), comparison.keep, comparison.seeds
-            )
+            tokens = token_counts(catalogue)
+            planned = _plan(catalogue, comparison, tokens)
             training = _training(catalogue, comparison)
             report.finish()
-            trials = _run(catalogue, arms, training, held_out, on_cost, report)
-            notes = caveats(catalogue, arms[0], held_out, trials)
+            trials = _run(catalogue, planned, training, held_out, on_cost, report)
+            arms = [arm for arm, seed in planned if seed == 0]
+            notes = caveats(catalogue, arms, held_out, trials)
     finally:
         catalogue.close()
     rows = [
-        row_of(
-            name,
-            [one for one in trials if one.name == name],
-            [one for one in trials if one.name == RANDOM],
-        )
-        for name in dict.fromkeys(one.name for one in trials)
+        row
+        for keep in dict.fromkeys(one.keep for one in trials)
+        for row in rows_of([one for one in trials if one.keep == keep])
     ]
     return Validation(rows, trials, _how(comparison, training, held_out, problems is None), notes)
 
@@ -92,39 +97,71 @@ def _training(catalogue: Catalogue, comparison: Comparison) -> Training:
     )
 
 
+def _plan(catalogue: Catalogue, comparison: Comparison, tokens: Floats | None) -> list[tuple[Arm, int]]:
+    """What is trained on with which seed, one seed after the other, so that early results are already comparisons."""
+    names = list(dict.fromkeys(comparison.recipes))
+    shares = [
+        make_arms(catalogue, names, keep, comparison.seeds, tokens) for keep in dict.fromkeys(comparison.keep)
+    ]
+    return [
+        (arm, seed)
+        for seed in range(comparison.seeds)
+        for arms in shares
+        for arm in (*arms[seed], *draws_by_tokens(catalogue, arms[seed], seed, tokens))
+    ]
+
+
 def _run(
     catalogue: Catalogue,
-    arms: list[list[Arm]],
+    planned: Sequence[tuple[Arm, int]],
     training: Training,
     problems: Sequence[Problem],
     on_cost: Callable[[str], None],
     report: Reporter,
 ) -> list[Trial]:
-    """Run what is not yet there, one seed after the other, so that early results are already comparisons."""
-    planned = [(arm, seed) for seed, of_seed in enumerate(arms) for arm in of_seed]
-    done: dict[tuple[str, int], Trial] = {}
-    for arm, seed in planned:
-        path = trial_path(catalogue.project, arm, seed, training, problems)
-        if trial := read_trial(path, arm.name):
-            done[arm.name, seed] = trial
-    missing = [(arm, seed) for arm, seed in planned if (arm.name, seed) not in done]
+    """Run what is not yet there, and say on the way how long it takes."""
+    paths = [trial_path(catalogue.project, arm, seed, training, problems) for arm, seed in planned]
+    there = [read_trial(path, arm) for path, (arm, _) in zip(paths, planned, strict=True)]
+    done = {path: trial for path, trial in zip(paths, there, strict=True) if trial}
+    missing = [one for path, one in zip(paths, planned, strict=True) if path not in done]
+    time = time_of(len(missing), done.values())
     on_cost(
-        f"{_many(len(planned), 'training')} ({_many(len(arms[0]), 'recipe')}, {_many(len(arms), 'seed')}) of {training.steps:,} optimiser "
-        f"steps each, measured on {len(problems):,} problems; {len(done)} are there, {len(missing)} to do."
+        f"{_many(len(planned), 'training')} ({_parts(planned)}) of {training.steps:,} optimiser steps each, measured on "
+        f"{len(problems):,} problems; {len(done)} are there, {len(missing)} to do{f', in {time}' if time else ''}."
     )
     for number, (arm, seed) in enumerate(missing, 1):
         stage = f"{number}/{len(missing)} {arm.name}, seed {seed}"
-        done[arm.name, seed] = run_trial(catalogue, arm, seed, training, problems, report=report, stage=stage)
-    return [done[arm.name, seed] for arm, seed in planned]
+        path = trial_path(catalogue.project, arm, seed, training, problems)
+        done[path] = run_trial(catalogue, arm, seed, training, problems, report=report, stage=stage)
+        if left := len(missing) - number:
+            on_cost(f"{number} of {len(missing)} trainings done; {time_of(left, done.values())} left.")
+    return [
+        replace(done[path], keep=arm.keep, tokens=arm.tokens)
+        for path, (arm, _) in zip(paths, planned, strict=True)
+    ]
+
+
+def _parts(planned: Sequence[tuple[Arm, int]]) -> str:
+    """What a number of trainings is made of."""
+    draws = sum(arm.name == RANDOM_BY_TOKENS for arm, _ in planned)
+    names = {arm.name for arm, _ in planned} - {RANDOM_BY_TOKENS}
+    shares, seeds = {arm.keep for arm, _ in planned}, {seed for _, seed in planned}
+    parts = [_many(len(names), "recipe"), _many(len(shares), "share"), _many(len(seeds), "seed")]
+    if len(shares) == 1:
+        del parts[1]
+    if draws:
+        parts.append(f"{_many(draws, 'further draw')} of random at equal tokens")
+    return ", ".join(parts)
 
 
 def _how(
     comparison: Comparison, training: Training, problems: Sequence[Problem], from_group: bool
 ) -> list[str]:
     where = f"of query group {comparison.group}" if from_group else "given"
+    shares = " and on ".join(share(one) for one in dict.fromkeys(comparison.keep))
     kind = "A LoRA adapter of" if comparison.lora else "All weights of"
     return [
-        f"{kind} {comparison.model} trained on {comparison.keep:.0%} of the traces as each recipe selects them, "
+        f"{kind} {comparison.model} trained on {shares} of the traces as each recipe selects them, "
         f"decisions applied, with {_many(comparison.seeds, 'seed')}.",
         f"Every training takes {training.steps:,} optimiser steps of {comparison.settings.batch_size} traces, "
         f"as many as {comparison.settings.epochs:g} passes over the whole pool.",

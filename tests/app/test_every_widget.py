@@ -16,6 +16,7 @@ from tests.app.answers import keep_two_models
 from tests.app.conftest import APP
 from tests.app.looking import words
 from tests.app.runs import add_turned_run
+from tests.app.test_proof import keep_comparison
 from tests.browser.looking import PAGES
 
 Open = Callable[..., AppTest]
@@ -29,8 +30,9 @@ ELSEWHERE = ("FormSubmitter:start-Start scoring",)
 
 @pytest.fixture
 def full(project: Project) -> Project:
-    """A project with two runs, selections, a view and answers, so that every page has what it can show."""
+    """A project with two runs, selections, a view, trainings and answers, so that every page has what it can show."""
     add_turned_run(project)
+    keep_comparison(project)
     save_selection(project, "half", Recipe("influence", keep=0.5, group="gold"))
     save_selection(project, "plain", Recipe("bottom-ppl", keep=0.3))
     save_view(project, "low", View("influence/gold", False))

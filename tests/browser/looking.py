@@ -17,6 +17,7 @@ PAGES = (
     "runs",
     "answers",
     "trust",
+    "proof",
     "settings",
 )
 MAIN = "[data-testid=stMain]"

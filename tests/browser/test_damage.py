@@ -29,6 +29,7 @@ WITHOUT_RUN = {
     "runs": "name a model and start",
     "answers": "does, and grades the answers",
     "trust": "the Runs page starts one",
+    "proof": "Nothing was trained to compare yet",
     "settings": "kept in its project.toml",
 }
 

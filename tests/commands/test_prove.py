@@ -71,11 +71,19 @@ def test_validate_prints_markdown_and_tells_the_cost_first(
     arguments = ("validate", project.root, "--recipes", "influence:gold", "--seeds", 1, *MODEL, *training)
     status, out, err = run(capsys, *arguments, "--problems", problems)
     assert status == 0
-    assert out.startswith("| recipe | traces |")
+    assert out.startswith("| recipe | kept | traces | tokens |")
     assert "2 trainings (2 recipes, 1 seed) of 4 optimiser steps each, measured on 24 problems" in err
     again = run_json(capsys, *arguments, "--problems", problems)
     assert [row["name"] for row in again["rows"]] == ["random", "influence:gold"]
     assert f"| {again['rows'][1]['log_likelihood']:.4f} |" in out
+    shares = run_json(capsys, *arguments, "--problems", problems, "--keep", "0.5, 0.3")
+    assert [(row["name"], row["keep"], row["traces"]) for row in shares["rows"]] == [
+        ("random", 0.5, 30),
+        ("influence:gold", 0.5, 30),
+        ("random", 0.3, 18),
+        ("influence:gold", 0.3, 18),
+    ]
+    assert shares["rows"][:2] == again["rows"]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +92,8 @@ def test_validate_prints_markdown_and_tells_the_cost_first(
         ("--recipes", "best"),
         ("--recipes", ","),
         ("--recipes", "random", "--keep", "1.5"),
+        ("--recipes", "random", "--keep", "0.5,half"),
+        ("--recipes", "random", "--keep", ","),
         ("--recipes", "random", "--seeds", "0"),
         ("--recipes", "random", "--epochs", "0"),
     ],

@@ -29,7 +29,7 @@ def test_a_trace_that_is_too_long_is_null_and_says_why(tmp_path: Path, model_fol
     assert nulls == [(None,)]
     assert (
         catalogue.rows("SELECT count(DISTINCT name) FROM scores WHERE trace_id = $1", [long.trace_id])[0][0]
-        == 16
+        == 20
     )
 
 

@@ -13,6 +13,7 @@ from curation.models.encode import encode
 from curation.models.linear import linear_modules
 from curation.models.load import load_model
 from curation.scoring import slices
+from curation.scoring.consensus import consensus
 from curation.scoring.score import score
 from curation.store.catalogue import open_catalogue
 from curation.store.project import Project, create_project
@@ -31,7 +32,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Proj
 def test_every_score_of_every_trace_is_there(scored: Project) -> None:
     catalogue = open_catalogue(scored)
     counts = dict(catalogue.rows("SELECT name, count(value) FROM scores GROUP BY name"))
-    forms = ("influence", "influence-mean", "influence-cosine", "influence-rank", "rds")
+    by_query = ("influence-rank", "influence-even", "influence-consensus")
+    forms = ("influence", "influence-mean", "influence-cosine", *by_query, "rds")
     of_groups = {f"{form}/{group}" for form in forms for group in ("gold", "incorrect")}
     assert set(counts) == of_groups | {"perplexity", "nll", "rsr", "gradient-norm", "tokens", "steps"}
     assert set(counts.values()) == {len(TRACES)}
@@ -75,6 +77,10 @@ def test_groups_are_means_of_their_queries_and_ranks_are_mean_ranks(scored: Proj
         )
     }
     ranks = np.array([rankdata(row) for row in matrix]) / len(TRACES)
+    even = (matrix / _spread(matrix)).mean(0)
+    agreed = consensus(matrix)
+    assert (agreed < 0).any()
+    assert (agreed > 0).any()
     for column, trace_id in enumerate(ids):
         value, error = stored["influence/gold", trace_id]
         np.testing.assert_allclose(
@@ -84,6 +90,15 @@ def test_groups_are_means_of_their_queries_and_ranks_are_mean_ranks(scored: Proj
         np.testing.assert_allclose(
             stored["influence-rank/gold", trace_id][0], ranks[:, column].mean(), rtol=1e-12
         )
+        np.testing.assert_allclose(stored["influence-even/gold", trace_id][0], even[column], rtol=1e-12)
+        np.testing.assert_allclose(
+            stored["influence-consensus/gold", trace_id][0], agreed[column], rtol=1e-12
+        )
+
+
+def _spread(rows: np.ndarray) -> np.ndarray:
+    """(Q, 1) the 95th percentile of each row's absolute values, one of the values themselves."""
+    return np.quantile(np.abs(rows), 0.95, axis=1, keepdims=True, method="inverted_cdf")
 
 
 def test_length_variants(scored: Project) -> None:

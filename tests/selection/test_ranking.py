@@ -11,7 +11,13 @@ from curation.selection.ranking import rank
 from curation.selection.recipes import RECIPES, Recipe, kept_count, score_names
 
 COUNT = 150
-OF = {"top": "perplexity", "bottom": "perplexity", "influence": "gold", "rds+": "gold"}
+OF = {
+    "top": "perplexity",
+    "bottom": "perplexity",
+    "influence": "gold",
+    "influence-consensus": "gold",
+    "rds+": "gold",
+}
 
 
 def recipe_of(name: str) -> Recipe:
@@ -21,7 +27,12 @@ def recipe_of(name: str) -> Recipe:
 @pytest.fixture(params=["distinct", "ties", "gaps"])
 def pool(request: pytest.FixtureRequest) -> Pool:
     random = np.random.default_rng(11)
-    names = (*score_names(Recipe("influence-combined")), "perplexity", "influence/gold")
+    names = (
+        *score_names(Recipe("influence-combined")),
+        "perplexity",
+        "influence/gold",
+        "influence-consensus/gold",
+    )
     scores = {name: random.normal(size=COUNT) for name in names}
     similarity = random.uniform(-1, 1, (3, COUNT)).astype(np.float32)
     for name, values in scores.items():

@@ -2,6 +2,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,14 @@ def comparison(base: str) -> Comparison:
     return Comparison(recipes, base, SETTINGS, seeds=2, asking=Asking(max_new_tokens=40), device="cpu")
 
 
-def contents(project: Project) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (project.root / "validation").glob("*.json")}
+def contents(project: Project) -> dict[str, Any]:
+    """What is kept of each training, but for how long it took."""
+    kept = {}
+    for path in (project.root / "validation").glob("*.json"):
+        if path.name != "progress.json":
+            kept[path.name] = json.loads(path.read_bytes())
+            assert kept[path.name]["trial"].pop("seconds") > 0
+    return kept
 
 
 def test_a_comparison_from_end_to_end_is_deterministic_cached_and_resumed(
@@ -36,18 +43,19 @@ def test_a_comparison_from_end_to_end_is_deterministic_cached_and_resumed(
     assert "6 trainings (3 recipes, 2 seeds) of 8 optimiser steps each" in told[0]
     assert "0 are there, 6 to do" in told[0]
     _check_rows(first)
-    kept = {name: content for name, content in contents(project).items() if name != "progress.json"}
+    assert re.fullmatch(r"5 of 6 trainings done; about \d+ seconds? left\.", told[-1])
+    kept = contents(project)
     assert len(kept) == 6
 
     again = validate(project, comparison, problems, on_cost=told.append)
-    assert "6 are there, 0 to do" in told[1]
+    assert told[-1].endswith("6 are there, 0 to do.")
     assert again == first
 
     lost = sorted(kept)[0]
     (project.root / "validation" / lost).unlink()
     (project.root / "validation" / sorted(kept)[1]).write_text('{"trial": {"cut')
     assert validate(project, comparison, problems, on_cost=told.append) == first
-    assert "4 are there, 2 to do" in told[2]
+    assert re.search(r"4 are there, 2 to do, in about \d+ seconds?\.$", told[-2])
     assert contents(project).items() >= kept.items()
 
     elsewhere = scored_project(tmp_path / "elsewhere")
@@ -80,16 +88,20 @@ def test_training_helps_and_the_report_says_what_it_is_worth(
     assert much.rows[1].log_likelihood > little.rows[1].log_likelihood + 0.05
     assert "holds 12 of the 12 held-out problems" in " ".join(much.notes)
     assert "One seed" in " ".join(much.notes)
-    assert re.search(r"\| random \| 30 \| -\d\.\d{4} \| - \| \d\.\d{3} \| - \|", much.markdown)
-    assert re.search(r"\| influence:gold \| 30 \| -\d\.\d{4} \| [+-]\d\.\d{4} \(no interval\)", much.markdown)
-    assert "influence:gold: in log-likelihood one seed: nothing can be said" in much.markdown
+    assert re.search(
+        r"\| random \| 50% \| 30 \| - \| -\d\.\d{4} \| - \| - \| \d\.\d{3} \| - \| - \|", much.markdown
+    )
+    assert re.search(
+        r"\| influence:gold \| 50% \| 30 \| - \| -\d\.\d{4} \| [+-]\d\.\d{4} \(no interval\)", much.markdown
+    )
+    assert "influence:gold, keeping 50%: in log-likelihood one seed: nothing can be said" in much.markdown
     assert "8 optimiser steps of 16 traces, as many as 2 passes over the whole pool" in much.markdown
 
 
 def test_every_answer_of_a_trial_is_kept(project: Project, comparison: Comparison) -> None:
     done = validate(project, replace(comparison, recipes=("random",), seeds=1), limit=5)
     (name,) = [name for name in contents(project) if name.startswith("random")]
-    kept = json.loads(contents(project)[name])
+    kept = contents(project)[name]
     assert len(kept["answers"]) == done.trials[0].graded == 5
     assert sum(bool(one["is_correct"]) for one in kept["answers"]) / 5 == done.trials[0].accuracy
     assert len(kept["trace_ids"]) == kept["trial"]["traces"] == 30
@@ -100,7 +112,11 @@ def test_every_answer_of_a_trial_is_kept(project: Project, comparison: Compariso
 def test_other_settings_are_other_trials(project: Project, comparison: Comparison) -> None:
     one = replace(comparison, recipes=("random",), seeds=1)
     told: list[str] = []
-    for other in (one, replace(one, keep=0.4), replace(one, settings=replace(SETTINGS, learning_rate=1e-3))):
+    for other in (
+        one,
+        replace(one, keep=(0.4,)),
+        replace(one, settings=replace(SETTINGS, learning_rate=1e-3)),
+    ):
         validate(project, other, limit=2, on_cost=told.append)
     validate(project, one, limit=3, on_cost=told.append)
     assert all("0 are there, 1 to do" in words for words in told)
@@ -118,7 +134,7 @@ def test_prompts_that_were_learned_are_pointed_out(
 
 
 def test_what_cannot_be_compared_is_refused(project: Project, comparison: Comparison, tmp_path: Path) -> None:
-    for wrong in ({"recipes": ()}, {"keep": 0.0}, {"keep": 1.5}, {"seeds": 0}):
+    for wrong in ({"recipes": ()}, {"keep": ()}, {"keep": (0.5, 0.0)}, {"keep": (1.5,)}, {"seeds": 0}):
         with pytest.raises(ScoringError):
             replace(comparison, **wrong)  # type: ignore[arg-type]
     with pytest.raises(SelectionError, match="no recipe 'best'"):

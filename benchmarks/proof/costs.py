@@ -1,0 +1,39 @@
+"""What a recipe's scores cost, in forward passes through the pool."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from curation.scoring.plan import plan_run
+from curation.scoring.request import SCORES, ScoreRequest
+from curation.selection.recipes import Recipe, score_names
+from curation.store.project import Project
+
+# A seed that no run has, so that the factors count as not fitted yet.
+UNUSED_SEED = 999_983
+
+
+def passes_of(project: Project, model: Path, recipes: Sequence[str]) -> dict[str, float]:
+    """Recipe -> passes of a run that computes nothing but what it reads, from nothing; 0 for random."""
+    by_families: dict[tuple[str, ...], float] = {(): 0.0}
+    passes = {}
+    for name in recipes:
+        families = _families(Recipe(name))
+        if families not in by_families:
+            request = ScoreRequest(
+                str(model), scores=families, device="cpu", dtype="float32", steps="none", seed=UNUSED_SEED
+            )
+            by_families[families] = round(plan_run(project, request).passes, 2)
+        passes[name] = by_families[families]
+    return passes
+
+
+def _families(recipe: Recipe) -> tuple[str, ...]:
+    """The families of scores that a recipe needs; ranks and the consensus need single queries."""
+    if recipe.name == "rds+":
+        return ("rds",)
+    found = {name.partition("/")[0] for name in score_names(recipe)}
+    if recipe.name == "influence-consensus" or "influence-rank" in found:
+        return ("influence", "influence-rank")
+    return tuple(
+        sorted("influence" if name not in SCORES and name.startswith("influence") else name for name in found)
+    )

@@ -1,0 +1,88 @@
+"""What is proved: on which pools, at which shares, which recipes, how often."""
+
+from dataclasses import dataclass, replace
+
+from curation.demo.build import SETTINGS
+from curation.demo.pool import MIX, Mix
+from curation.models.train import TrainSettings
+
+RANDOM, ORACLE, EVERYTHING = "random", "oracle", "everything"
+# The recipe that the product recommends, and the same over three reference models that differ by their seed.
+DEFAULT = "influence-consensus"
+OF_THREE = f"{DEFAULT} of three models"
+RECIPES = (
+    DEFAULT,
+    "influence",
+    "influence:correct",
+    "influence-correct",
+    "influence-incorrect",
+    "influence-combined",
+    "influence:wrong-to-right",
+    "influence:contrast",
+    "top:influence-cosine/gold",
+    "rds+",
+    "mid-ppl",
+    "bottom-ppl",
+    "bottom:rsr",
+    "bottom:gradient-norm",
+)
+# Pools on which recipe and settings were chosen; none of these is reported.
+CHOSEN_ON = (100, 101, 102, 103)
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """One pool: its seed, and what it is made of."""
+
+    seed: int
+    mix: Mix = MIX
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.seed}" if self.mix.systematic else f"{self.seed}-random-flaws"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides the figures.
+
+    Attributes:
+        pools: Pools with every flaw.
+        plain: Pools with random flaws only, whose right traces take the place of the systematic ones.
+        pruned: Shares of the traces that are pruned.
+        trainings: On each selection, with seeds 0, 1, ...
+        validation: Problems whose answers are the queries of each pool.
+        test: Problems on which accuracy is measured; no query is among them.
+        parts: Random halves that are trained on for LDS, on the first pool.
+        part_seeds: Trainings on each of them.
+        settings: How the base model is fine-tuned, everywhere.
+        recipes: What is compared, beside random and the oracle.
+    """
+
+    pools: tuple[PoolPlan, ...]
+    plain: tuple[PoolPlan, ...]
+    pruned: tuple[float, ...] = (0.2, 0.5)
+    trainings: int = 2
+    validation: int = 100
+    test: int = 400
+    parts: int = 100
+    part_seeds: int = 2
+    settings: TrainSettings = SETTINGS
+    recipes: tuple[str, ...] = RECIPES
+
+
+FULL = Plan(
+    pools=tuple(PoolPlan(seed) for seed in range(5)),
+    plain=tuple(PoolPlan(seed, replace(MIX, systematic=0)) for seed in range(5, 8)),
+)
+_SMALL = Mix(traces=120, flawed=4, systematic=8, rare=6, copies=2)
+QUICK = Plan(
+    pools=(PoolPlan(0, _SMALL), PoolPlan(1, _SMALL)),
+    plain=(PoolPlan(2, replace(_SMALL, systematic=0)),),
+    trainings=1,
+    validation=16,
+    test=16,
+    parts=4,
+    settings=replace(SETTINGS, epochs=2),
+)

@@ -1,0 +1,182 @@
+"""One pool, from nothing to figures: the demo's own project, then a training on what each recipe keeps of it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.proof.detection import (
+    Planted,
+    detection,
+    oracle_order,
+    order_of,
+    planted_of,
+    retention,
+    worst_steps,
+)
+from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
+from curation.demo.build import DemoSettings, build_demo
+from curation.demo.make_base import BASE
+from curation.demo.one_thread import one_thread
+from curation.demo.pool import make_pool
+from curation.demo.problems import right_response
+from curation.errors import SelectionError
+from curation.models.load import fingerprint
+from curation.scoring.progress import Reporter
+from curation.scoring.request import ScoreRequest
+from curation.scoring.score import score
+from curation.selection.recipes import Recipe
+from curation.store.catalogue import Catalogue, open_catalogue
+from curation.store.project import Project
+from curation.store.publish import write_whole
+from curation.validation.answers import Asking
+from curation.validation.arms import Arm, make_arm
+from curation.validation.problems import Problem
+from curation.validation.rollouts import rollouts
+from curation.validation.trials import Training, read_trial, run_trial, trial_path
+
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A pool's project and its runs.
+
+    Attributes:
+        project: The demo's.
+        run_id: The demo's own run.
+        wider_run_id: One with the groups of transitions and contrasts too.
+        test: Problems on which accuracy is measured.
+        model: The reference model's folder.
+    """
+
+    project: Project
+    run_id: str
+    wider_run_id: str
+    test: tuple[Problem, ...]
+    model: Path
+
+
+def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
+    """Build a pool's project, or take it as it was built before."""
+    settings = DemoSettings(which.seed, which.mix, plan.validation, plan.settings)
+    root = folder / which.name
+    project = build_demo(root, settings=settings)
+    pool = make_pool(which.seed, mix=which.mix, validation=plan.validation, test=plan.test)
+    asked = root / "demo" / "problems.jsonl"
+    rows = (
+        {"prompt": one.prompt, "response": right_response(one), "answer": one.answer}
+        for one in pool.validation
+    )
+    write_whole(asked, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+    model = root / "demo" / "model"
+    catalogue = open_catalogue(project)
+    runs = [run for (run,) in catalogue.rows("SELECT run_id FROM run ORDER BY finished")]
+    catalogue.close()
+    with one_thread():
+        if len(runs) < 2:
+            rollouts(
+                project,
+                str(asked),
+                model=str(model),
+                base=str(BASE),
+                asking=Asking(96),
+                contrast=True,
+                device="cpu",
+            )
+        wider = score(
+            project, ScoreRequest(model=str(model), device="cpu", dtype="float32", steps="none")
+        ).run_id
+    test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
+    return Built(project, runs[0], wider, test, model)
+
+
+def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
+    """Everything about one pool: what each ranking finds, and what training on what it keeps comes to."""
+    built = build(folder, plan, which)
+    (built.project.root / "validation").mkdir(exist_ok=True)
+    catalogue = open_catalogue(built.project)
+    try:
+        planted = planted_of(catalogue)
+        orders = _orders(catalogue, built, plan, planted)
+        trained: Found = {name: {} for name in orders}
+        for share in plan.pruned:
+            for arm, seed in _arms(catalogue, built, plan, share, planted):
+                trained[arm.name].setdefault(f"{share:g}", []).append(
+                    _trained(catalogue, built, plan, arm, seed)
+                )
+        return {
+            "name": which.name,
+            "detection": {name: detection(planted, order) for name, order in orders.items()},
+            "retention": {name: retention(planted, order, plan.pruned) for name, order in orders.items()},
+            "trained": trained,
+            EVERYTHING: [
+                _trained(catalogue, built, plan, _given(EVERYTHING, planted.trace_ids, 1.0), seed)
+                for seed in range(plan.trainings)
+            ],
+            "steps": worst_steps(catalogue, planted, built.run_id, "gold"),
+            "groups": dict(catalogue.rows('SELECT "group", count(*) FROM queries GROUP BY 1 ORDER BY 1')),
+        }
+    finally:
+        catalogue.close()
+
+
+def _orders(
+    catalogue: Catalogue, built: Built, plan: Plan, planted: Planted
+) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
+    found = {RANDOM: order_of(catalogue, Recipe(RANDOM)), ORACLE: oracle_order(planted)}
+    for name in plan.recipes:
+        try:
+            found[name] = order_of(catalogue, _recipe(name, built))
+        except SelectionError:  # A group that is empty on this pool, or too small.
+            continue
+    return found
+
+
+def _recipe(name: str, built: Built, **more: Any) -> Recipe:
+    """A recipe, reading the demo's own run, unless its group is only in the wider one."""
+    wider = any(group in name for group in ("wrong-to-right", "contrast"))
+    return Recipe(name, run_id=built.wider_run_id if wider else built.run_id, **more)
+
+
+def _arms(
+    catalogue: Catalogue, built: Built, plan: Plan, share: float, planted: Planted
+) -> list[tuple[Arm, int]]:
+    """What is trained on at one share, with its seed; random and the oracle are drawn anew with each seed."""
+    keep = 1 - share
+    arms: list[tuple[Arm, int]] = []
+    for seed in range(plan.trainings):
+        arms.append((make_arm(catalogue, RANDOM, Recipe(RANDOM, keep=keep, seed=seed)), seed))
+        kept = oracle_order(planted, seed)[: round(keep * len(planted.trace_ids))]
+        arms.append((_given(ORACLE, [planted.trace_ids[place] for place in kept], keep), seed))
+        for name in plan.recipes:
+            try:
+                arms.append((make_arm(catalogue, name, _recipe(name, built, keep=keep)), seed))
+            except SelectionError:
+                continue
+    return arms
+
+
+def _given(name: str, trace_ids: Iterable[str], keep: float) -> Arm:
+    return Arm(name, None, tuple(sorted(trace_ids)), keep)
+
+
+def _trained(catalogue: Catalogue, built: Built, plan: Plan, arm: Arm, seed: int) -> list[float]:
+    """[accuracy, log-likelihood a token] after training on an arm, as many steps as on the whole pool."""
+    traces = int(catalogue.rows("SELECT count(*) FROM traces")[0][0])
+    steps = round(plan.settings.epochs * -(-traces // plan.settings.batch_size))
+    training = Training(
+        str(BASE), fingerprint(BASE), plan.settings, lora=False, steps=steps, asking=Asking(96), device="cpu"
+    )
+    trial = read_trial(trial_path(built.project, arm, seed, training, built.test), arm)
+    if trial is None:
+        report = Reporter(built.project.root / "validation" / "progress.json")
+        with one_thread():
+            trial = run_trial(
+                catalogue, arm, seed, training, built.test, report=report, stage=f"{arm.name}, seed {seed}"
+            )
+    assert trial.accuracy is not None
+    return [trial.accuracy, trial.log_likelihood]
