@@ -15,7 +15,7 @@ PARTS ?=
 PEERS  = $(VENV)-peers
 
 .PHONY: install demo test check format lint types unit browser browser-test duckdb-1.5-test real clean screenshots
-.PHONY: peers peers-test bench-engine bench-engine-quick bench-app bench-tables
+.PHONY: proof proof-quick peers peers-test bench-engine bench-engine-quick bench-app bench-tables
 
 install: $(VENV)/installed
 
@@ -89,6 +89,14 @@ bench-engine-quick: peers
 bench-app: install browser
 	$(RUN) -m benchmarks.app.run
 	$(RUN) -m benchmarks.tables
+
+# Does curating make a better model? Three quarters of an hour on two cores; docs/proof.md is made of it.
+proof: peers
+	$(RUN) -m benchmarks.proof.run --peers $(PEERS)/bin/python
+	$(RUN) -m benchmarks.proof.page
+
+proof-quick: install
+	$(RUN) -m benchmarks.proof.run --quick
 
 bench-tables: install
 	$(RUN) -m benchmarks.tables

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from curation.demo.proved import proved
 from curation.store import overview
 from curation.store.browse import lines
 from curation.store.columns import Column
@@ -91,6 +92,7 @@ def planted(session: Session) -> None:
         found = " | ".join(whole(ranking.kinds[place].found) for ranking in report.rankings)
         rows.append(f"| {escape(kind.kind)} | {whole(kind.planted)} | {kind.by_chance:.1f} | {found} |")
     st.markdown("\n".join(rows))
+    st.markdown(f"{escape(proved().words)} The Proof page has every recipe.")
 
 
 def distributions(session: Session) -> None:

@@ -2,12 +2,15 @@
 
 import streamlit as st
 
+from curation.demo.proved import proved
+from curation.ui.cached import planted_of
 from curation.ui.jobs import command_line
 from curation.ui.proof import answers, comparison, lds_table, trials_table
 from curation.ui.proof_cached import comparisons_of
+from curation.ui.proved import proved_table
 from curation.ui.session import current_session
 
-GIVEN = ["--model", "MODEL", "--recipes", "influence,mid-ppl", "--keep", "0.8,0.5", "--seeds", "3"]
+GIVEN = ["--model", "MODEL", "--recipes", "influence-consensus,mid-ppl", "--keep", "0.8,0.5", "--seeds", "3"]
 
 session = current_session()
 st.title("Proof", anchor=False)
@@ -27,4 +30,8 @@ for shares in compared:
         with st.expander("Each training, and its answers"):
             trials_table(shares)
             answers(shares)
+if planted_of(session) is not None:
+    with st.container(border=True):
+        st.subheader("The demo's own proof", anchor=False)
+        proved_table(proved())
 lds_table(session)

@@ -23,6 +23,7 @@ from benchmarks.proof.costs import passes_of
 from benchmarks.proof.lds import prove_lds
 from benchmarks.proof.plan import CHOSEN_ON, DEFAULT, FULL, QUICK, RANDOM, Plan, PoolPlan
 from benchmarks.proof.pool import build, prove_pool
+from benchmarks.proof.shipped import ship
 from benchmarks.proof.summary import minus, steps, summary
 
 COMPARED = (RANDOM, "mid-ppl", "rds+", "influence", "influence-combined")
@@ -113,6 +114,8 @@ def main() -> None:
     output = args.output or (work if args.quick else RESULTS) / "proof.json"
     found = prove(plan, work, args.peers.absolute() if args.peers else None)
     output.write_text(json.dumps(found, indent=1) + "\n")
+    if plan is FULL:
+        ship(found)
     print(f"wrote {output}")
 
 

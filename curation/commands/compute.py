@@ -1,6 +1,7 @@
 """Commands that compute: train, score, map, demo."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -207,6 +208,7 @@ def demo(
     """Build the offline demo: traces with planted flaws, a small model trained on them, every score."""
     from curation.commands.serve import serve
     from curation.demo.build import build_demo
+    from curation.demo.proved import proved
     from curation.demo.report import planted_report
     from curation.store.catalogue import open_catalogue
 
@@ -231,8 +233,11 @@ def demo(
             f" Of {found.planted} planted flaws, {found.found} are among the {ranking.depth} traces lowest in "
             f"{ranking.score}; a random ranking finds {found.by_chance:.0f}."
         )
+    shown = proved()
+    text += f" {shown.words}"
     result = {
         "project": str(project),
+        "proof": asdict(shown),
         "planted": found.planted if found else None,
         "found": found.found if found else None,
         "by_chance": found.by_chance if found else None,

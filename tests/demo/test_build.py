@@ -32,7 +32,7 @@ def test_influence_finds_the_planted_flaws(demo_project: Project) -> None:
     report = planted_report(open_catalogue(demo_project))
     assert report is not None
     influence = report.rankings[0]
-    assert influence.score == "influence/gold"
+    assert influence.score == "influence-consensus/gold"
     assert influence.overall.found > 2.5 * influence.overall.by_chance
     assert influence.overall.auc is not None
     assert influence.overall.auc > 0.75

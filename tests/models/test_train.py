@@ -68,6 +68,16 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: 
     assert not all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_without_shuffling_only_the_given_order_matters(tmp_path: Path) -> None:
+    fixed = replace(QUICK, shuffled=False)
+    train(str(BASE), TRACES, tmp_path / "one", settings=replace(fixed, seed=1))
+    train(str(BASE), TRACES, tmp_path / "two", settings=replace(fixed, seed=2))
+    train(str(BASE), TRACES[::-1], tmp_path / "turned", settings=replace(fixed, seed=1))
+    one, two, turned = (load_file(tmp_path / n / "model.safetensors") for n in ("one", "two", "turned"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not all(torch.equal(one[name], turned[name]) for name in one)
+
+
 def test_taking_fewer_traces_at_once_changes_nothing(tmp_path: Path) -> None:
     slow = replace(QUICK, learning_rate=1e-4)
     train(str(BASE), TRACES, tmp_path / "whole", settings=slow)

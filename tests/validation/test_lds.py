@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from curation.errors import ScoringError
 from curation.models.encode import encode
 from curation.models.train import TrainSettings, train
+from curation.selection.choose import order_by_lot
 from curation.store.catalogue import open_catalogue
 from curation.store.frame import frame_of
 from curation.store.project import Project
@@ -91,11 +92,15 @@ def test_a_bank_is_deterministic_resumed_and_grows(tmp_path: Path, project: Proj
     np.testing.assert_allclose(first.log_likelihood[0, 0], by_hand, rtol=1e-3)
 
 
-def _by_hand(project: Project, plan: BankPlan, output: Path) -> list[float]:
+def _by_hand(project: Project, plan: BankPlan, output: Path, *, shuffled: bool = True) -> list[float]:
     """Log-likelihood of each query after training on part 0, by transformers alone."""
     catalogue = open_catalogue(project)
     ids = frame_of(catalogue).names_of(np.flatnonzero(part_of(catalogue, 0, plan.share)))
-    train(plan.model, texts_of(catalogue, ids), output, template="plain", settings=plan.settings)
+    traces = texts_of(catalogue, ids)
+    if not shuffled:
+        traces = [traces[place] for place in order_by_lot(0, ids)]
+    settings = replace(plan.settings, shuffled=shuffled)
+    train(plan.model, traces, output, template="plain", settings=settings)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(output), AutoTokenizer.from_pretrained(output)
     found = {}
     for query in load_queries(catalogue):
@@ -156,3 +161,17 @@ def test_the_lower_end_decides(low: float, verdict: str) -> None:
 def test_a_bank_that_cannot_be_meant_is_refused(wrong: dict[str, float], base: str) -> None:
     with pytest.raises(ScoringError):
         BankPlan(base, SETTINGS, **wrong)
+
+
+def test_halves_in_one_fixed_order_are_another_bank_than_halves_in_drawn_ones(
+    tmp_path: Path, project: Project, base: str
+) -> None:
+    drawn, fixed = (
+        retrain(project, BankPlan(base, SETTINGS, 2, 1, device="cpu", shuffled=shuffled))
+        for shuffled in (True, False)
+    )
+    np.testing.assert_array_equal(drawn.inside, fixed.inside)
+    assert not np.array_equal(drawn.log_likelihood, fixed.log_likelihood)
+    # The settings' own seed would shuffle another way; in a fixed order only the lots of the bank's seed matter.
+    by_hand = _by_hand(project, BankPlan(base, replace(SETTINGS, seed=5)), tmp_path / "m", shuffled=False)
+    np.testing.assert_allclose(fixed.log_likelihood[0, 0], by_hand, rtol=1e-3)
