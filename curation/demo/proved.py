@@ -54,11 +54,11 @@ class Proved:
         """The gist, as one sentence."""
         own, random, oracle = (self.recipe(name) for name in (self.default, "random", "oracle"))
         parts = [
-            f"with {float(share):.0%} pruned {own.accuracy[share]:.0%} right (random {random.accuracy[share]:.0%}, "
+            f"{own.accuracy[share]:.0%} right answers with {float(share):.0%} pruned (random {random.accuracy[share]:.0%}, "
             f"knowing the flaws {oracle.accuracy[share]:.0%})"
             for share in own.accuracy
         ]
-        return f"On {self.pools} other pools of this kind, training on what {self.default} keeps gave {', '.join(parts)}."
+        return f"On {self.pools} other pools of this kind, training on what {self.default} keeps gave {' and '.join(parts)}."
 
 
 def proved() -> Proved:

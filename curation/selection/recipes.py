@@ -9,7 +9,7 @@ from curation.errors import SelectionError
 
 # Word for word what each recipe keeps; the order is the order in which they are offered.
 RECIPES = {
-    "influence-consensus": "all but what an estimate of the influence on one group calls harmful, then the highest",
+    "influence-consensus": "what no estimate of the influence on one group calls harmful, the most useful first",
     "influence": "the highest influence on one group of queries",
     "influence-correct": "all but those low in influence on correct and low in its rank",
     "influence-incorrect": "all but those high in influence on incorrect and high in its rank",

@@ -16,7 +16,7 @@ from curation.validation.finding import Finding
 Key = tuple[str, ...]
 
 # Rankings that are compared on planted flaws.
-RANKINGS = ("influence/gold", "influence/correct", "perplexity")
+RANKINGS = ("influence-consensus/gold", "influence/gold", "influence/correct", "perplexity")
 
 
 def frame_of(session: Session) -> frame.Frame:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation.demo.proved import proved
 from curation.store.project import Project
 from curation.ui.charts import palette
 from curation.ui.proof_figure import difference_figure
@@ -77,7 +78,7 @@ def keep_comparison(project: Project, model: str = "base", completions: tuple[st
 def test_without_any_it_says_the_command(open_app: Open, project: Project) -> None:
     said = words(open_app(project.root, "proof"))
     assert "Nothing was trained to compare yet" in said
-    assert f"curation validate {project.root} --model MODEL --recipes influence,mid-ppl" in said
+    assert f"curation validate {project.root} --model MODEL --recipes influence-consensus,mid-ppl" in said
 
 
 def test_a_comparison_is_a_table_a_figure_and_its_trainings(open_app: Open, project: Project) -> None:
@@ -201,3 +202,20 @@ print(json.dumps([one for one in {SLOW} if one in sys.modules]))
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=APP.parent
     )
     assert json.loads(done.stdout.splitlines()[-1]) == (["scipy"] if filled else [])
+
+
+def test_the_demo_s_own_proof_has_a_line_for_every_recipe() -> None:
+    def show() -> None:
+        from curation.demo.proved import proved
+        from curation.ui.proved import proved_table
+
+        proved_table(proved())
+
+    app = AppTest.from_function(show).run()
+    assert not app.exception
+    found = proved()
+    said, lines = app.markdown[0].value, app.markdown[1].value.splitlines()
+    assert said.startswith(f"On {found.pools} other pools of this kind")
+    assert len(lines) == 2 + len(found.recipes)
+    assert len({line.count(" | ") for line in lines if line[1] != ":"}) == 1
+    assert {"oracle", "random", found.default} <= {one.name for one in found.recipes}
