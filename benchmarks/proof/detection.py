@@ -1,6 +1,6 @@
 """What a recipe's ranking makes of the flaws that were planted: detection, retention, and the worst steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,11 +96,20 @@ def retention(
     return left
 
 
-def worst_steps(catalogue: Catalogue, planted: Planted, run_id: str, group: str) -> dict[str, list[int]]:
+def worst_steps(
+    catalogue: Catalogue, planted: Planted, run_id: str, group: str, by_position: Mapping[str, int]
+) -> dict[str, list[int]]:
     """Score -> [flagged traces, those of them whose worst step is the planted one].
 
     Flagged are traces with a flaw in a step and a negative influence. The worst step is the most negative by influence
-    on a loss token, and the most surprising by nll; without influence, any step is as good.
+    on a loss token or by position, and the most surprising by nll; by chance, any step is as good.
+
+    Args:
+        catalogue: The pool's project.
+        planted: What is known of its traces.
+        run_id: Whose steps.
+        group: Of the queries.
+        by_position: Trace id -> its worst step by position.
     """
     where = dict(zip(planted.trace_ids, planted.step.tolist(), strict=True))
     rows = catalogue.rows(
@@ -110,13 +119,15 @@ def worst_steps(catalogue: Catalogue, planted: Planted, run_id: str, group: str)
         [run_id, f"influence/{group}"],
     )
     found: dict[str, list[int]] = {}
-    chance = 0.0
+    chance, right_by_position = 0.0, 0
     for trace_id, name, worst, steps in rows:
         if where[trace_id] < 0:
             continue
         tally = found.setdefault("nll" if name == "nll" else "influence by loss token", [0, 0])
         tally[0] += 1
         tally[1] += int(worst) == where[trace_id]
-        chance += 1 / steps if name == "nll" else 0.0
+        if name == "nll":
+            chance += 1 / steps
+            right_by_position += by_position[trace_id] == where[trace_id]
     flagged = found.get("nll", [0])[0]
-    return found | {"chance": [flagged, round(chance)]}
+    return found | {"influence by position": [flagged, right_by_position], "chance": [flagged, round(chance)]}

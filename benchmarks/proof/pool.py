@@ -16,6 +16,7 @@ from benchmarks.proof.detection import (
     worst_steps,
 )
 from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
+from benchmarks.proof.position import worst_by_position
 from benchmarks.proof.variants import Ints, score_with_base, variant_orders
 from curation.demo.build import DemoSettings, build_demo
 from curation.demo.make_base import BASE
@@ -119,7 +120,13 @@ def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
                 _trained(catalogue, built, plan, _given(EVERYTHING, planted.trace_ids, 1.0), seed)
                 for seed in range(plan.trainings)
             ],
-            "steps": worst_steps(catalogue, planted, built.run_id, "gold"),
+            "steps": worst_steps(
+                catalogue,
+                planted,
+                built.run_id,
+                "gold",
+                worst_by_position(catalogue, str(built.model), "gold"),
+            ),
             "groups": dict(catalogue.rows('SELECT "group", count(*) FROM queries GROUP BY 1 ORDER BY 1')),
         }
     finally:

@@ -136,12 +136,16 @@ def _query_table(trace_ids: list[str], query_ids: list[str], values: Tensor) -> 
     )
 
 
-def _by_step(part: Slice, index: int, name: str, by_token: np.ndarray) -> list[SpanRow]:
-    """Add a trace's token values up by step; a token belongs to the step in which it starts."""
+def sums_by_step(part: Slice, index: int, by_token: np.ndarray) -> np.ndarray:
+    """(S,) a trace's values of completion tokens, added up by step; a token belongs to the step in which it starts."""
     spans = part.steps[index]
     starts = np.array([start for start, _ in spans])
     step = np.clip(np.searchsorted(starts, np.array(part.encoded[index].starts), side="right") - 1, 0, None)
-    sums = np.bincount(step, weights=by_token, minlength=len(spans))
+    return np.bincount(step, weights=by_token, minlength=len(spans))
+
+
+def _by_step(part: Slice, index: int, name: str, by_token: np.ndarray) -> list[SpanRow]:
+    spans, sums = part.steps[index], sums_by_step(part, index, by_token)
     return [(part.trace_ids[index], s, *spans[s], name, float(sums[s])) for s in range(len(spans))]
 
 

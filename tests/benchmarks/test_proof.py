@@ -1,6 +1,7 @@
 """The proof's arithmetic on figures that are known, and what is published of it: one source, one story."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,16 @@ from benchmarks.figures import RESULTS
 from benchmarks.proof.detection import Planted, detection, oracle_order, retention
 from benchmarks.proof.page import page
 from benchmarks.proof.plan import DEFAULT, FULL
+from benchmarks.proof.position import by_position
 from benchmarks.proof.shipped import shipped
 from benchmarks.proof.summary import minus, steps, summary
 from curation.demo.proved import FILE, proved
+from curation.scoring.score import score
 from curation.selection.recipes import RECIPES
+from curation.store.catalogue import open_catalogue
+from curation.store.project import create_project
+from tests.scoring.conftest import TRACES, WORDS, ask_for, fill, values
+from tests.tiny import save_tiny
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,3 +104,19 @@ def test_the_default_beats_what_it_is_said_to_beat() -> None:
     for other in ("random", "mid-ppl", "rds+"):
         for mean, low, _ in kept["default_minus"][other].values():
             assert mean > low > 0
+
+
+def test_by_position_adds_up_to_the_trace_s_influence(tmp_path: Path) -> None:
+    model = save_tiny(tmp_path / "model", "llama", WORDS)
+    project = fill(create_project(tmp_path / "project"), TRACES)
+    request = replace(ask_for(model, scores=("influence",)), steps="none", dtype="float32")
+    stored = values(project, score(project, request).run_id)
+    catalogue = open_catalogue(project)
+    found = {one.trace_id: one for one in by_position(catalogue, request, "gold")}
+    catalogue.close()
+    scale = max(abs(value) for (name, _), value in stored.items() if name == "influence/gold")
+    assert len(found) == len(TRACES)
+    for trace_id, split in found.items():
+        assert split.tokens.sum() == pytest.approx(stored["influence/gold", trace_id], abs=1e-4 * scale)
+        assert len(split.steps) == 3
+        assert split.steps.sum() != pytest.approx(split.tokens.sum(), abs=1e-4 * scale)  # the prompt's part
