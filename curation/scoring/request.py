@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from curation.errors import ScoringError
 
 SCORES = ("influence", "influence-rank", "perplexity", "nll", "rsr", "rds", "gradient-norm")
+# Families that are computed only where they are asked for by name, since they take more than one pass.
+FURTHER: tuple[str, ...] = ()
 # Families that compare traces with queries, and families that need a backward pass.
 OF_QUERIES = {"influence", "influence-rank", "rds"}
 OF_GRADIENTS = {"influence", "influence-rank", "gradient-norm"}
@@ -74,8 +76,9 @@ class ScoreRequest:
             ScoringError: A score is unknown, or a number is out of its range.
         """
         for name in self.scores:
-            if name not in SCORES:
-                raise ScoringError(f"There is no score {name!r}; choose from all, {', '.join(SCORES)}.")
+            if name not in (*SCORES, *FURTHER):
+                known = ", ".join((*SCORES, *FURTHER))
+                raise ScoringError(f"There is no score {name!r}; choose from all, {known}.")
         if not self.scores:
             raise ScoringError(f"No score is asked for; choose from all, {', '.join(SCORES)}.")
         for option, value, choices in (
@@ -100,6 +103,6 @@ class ScoreRequest:
 
 
 def parse_scores(text: str) -> tuple[str, ...]:
-    """Read `all` or a comma-separated list of families."""
-    names = SCORES if text == "all" else tuple(name.strip() for name in text.split(",") if name.strip())
-    return tuple(dict.fromkeys(names))
+    """Read a comma-separated list of families; `all` in it stands for all of `SCORES`."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return tuple(dict.fromkeys(one for name in names for one in (SCORES if name == "all" else (name,))))

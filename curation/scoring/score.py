@@ -1,10 +1,8 @@
 """A scoring run from beginning to end: load, fit, pass over the pool shard by shard, publish; resumable anywhere."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,14 +13,14 @@ from curation.errors import ScoringError
 from curation.models.linear import Coverage, coverage, linear_modules
 from curation.models.load import LanguageModel, load_model
 from curation.scoring.job import Job, discard_job, open_job
-from curation.scoring.memory import within_memory
+from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for
-from curation.scoring.shards import OnBatch, score_slice, step_slice
-from curation.scoring.slices import Slice, cut, read_slice
+from curation.scoring.shards import score_slice, step_slice
+from curation.scoring.slices import cut
 from curation.scoring.stages import directions_of
 from curation.scoring.work import (
     QuerySet,
@@ -115,7 +113,7 @@ def _run(
     slices = cut(work.catalogue)
     directions, embedding = directions_of(work, job, reporter)
     vectors = _vectors_by_group(work.queries, embedding)
-    _over_pool(
+    over_pool(
         job,
         work,
         [[trace_id for trace_id, _ in one] for one in slices],
@@ -124,7 +122,7 @@ def _run(
     )
     if directions and work.request.steps != "none":
         chosen = _to_be_split(job, directions.groups, slices, work.request.steps)
-        _over_pool(
+        over_pool(
             job,
             work,
             chosen,
@@ -180,42 +178,6 @@ def _to_be_split(
         ends = [*ranked[: int(asked)], *ranked[max(0, len(ranked) - int(asked)) :]]
         wanted |= {one.as_py() for one in ends}
     return [[one for one in some if one in wanted] for some in ids]
-
-
-def _over_pool(
-    job: Job,
-    work: Work,
-    slices: list[list[str]],
-    reporter: Reporter,
-    compute: Callable[[Slice, int, OnBatch], dict[str, pa.Table]],
-    *,
-    stage: str = "scoring",
-) -> None:
-    """Compute and keep every shard that is not there yet. Progress is in traces."""
-    total = sum(len(one) for one in slices)
-    names = [f"{stage}-{number:06d}" for number in range(len(slices))]
-    there = [job.has(name) for name in names]
-    reporter.start(stage, total, done=sum(len(one) for one, done in zip(slices, there, strict=True) if done))
-    for name, ids, done in zip(names, slices, there, strict=True):
-        if done or not ids:
-            continue
-        part = read_slice(
-            work.catalogue,
-            work.model,
-            ids,
-            template=work.catalogue.project.template,
-            max_tokens=work.request.max_tokens,
-        )
-        tokens = sum(len(one) for one in part.encoded)
-        before = reporter.done
-        told = partial(_advance, reporter, len(ids) / max(1, tokens))
-        job.write(name, within_memory(lambda budget: compute(part, budget, told), job.room.token_budget))  # noqa: B023
-        reporter.reach(before + len(ids))
-    reporter.finish()
-
-
-def _advance(reporter: Reporter, traces_a_token: float, tokens: int) -> None:
-    reporter.advance(traces_a_token * tokens, tokens)
 
 
 def _vectors_by_group(queries: QuerySet, embedding: Embedding) -> dict[str, torch.Tensor]:

@@ -80,8 +80,8 @@ def score_slice(
             }
     by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
     return {
-        "scores": _long(part.trace_ids, columns),
-        "halves": _long(part.trace_ids, halves),
+        "scores": by_trace(part.trace_ids, columns),
+        "halves": by_trace(part.trace_ids, halves),
         "query_scores": _query_table(part.trace_ids, directions.query_ids if directions else [], single),
         "steps": _span_table([row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]),
         "vectors": _vector_table(part.trace_ids, embedding),
@@ -149,7 +149,8 @@ def _by_step(part: Slice, index: int, name: str, by_token: np.ndarray) -> list[S
     return [(part.trace_ids[index], s, *spans[s], name, float(sums[s])) for s in range(len(spans))]
 
 
-def _long(trace_ids: list[str], columns: dict[str, Tensor]) -> pa.Table:
+def by_trace(trace_ids: list[str], columns: dict[str, Tensor]) -> pa.Table:
+    """Columns (P,) by name as a table of trace_id, name and value, for the shards' table scores."""
     values = (
         np.concatenate([column.double().numpy() for column in columns.values()]) if columns else np.zeros(0)
     )
