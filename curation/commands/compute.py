@@ -81,7 +81,10 @@ def score(
     ] = "",
     scores: Annotated[
         str,
-        typer.Option(help="all, or some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm."),
+        typer.Option(
+            help="all, some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm, and further ones: "
+            "less,outlier."
+        ),
     ] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     dtype: Annotated[
@@ -124,6 +127,12 @@ def score(
     labels: Annotated[
         str, typer.Option(help="Of the curvature: sampled from the model, or the data's own.")
     ] = "sampled",
+    projection: Annotated[
+        int, typer.Option(help="Numbers that less and outlier keep of a gradient; a power of 2.")
+    ] = 8192,
+    contamination: Annotated[
+        float, typer.Option(help="Share of the traces that outlier flags as unusual.")
+    ] = 0.3,
     max_tokens: Annotated[
         int, typer.Option(min=0, help="Longer traces are left unscored; 0: as many as the model takes.")
     ] = 0,
@@ -159,6 +168,8 @@ def score(
             stability=stability,
             factor_block=factor_block,
             labels=labels,
+            projection=projection,
+            contamination=contamination,
             max_tokens=max_tokens,
             token_budget=token_budget,
             memory_gb=memory_gb,

@@ -43,12 +43,14 @@ class DemoSettings:
         mix: What the pool is made of.
         validation: Problems whose answers become queries.
         training: How the base model is fine-tuned on the pool.
+        checkpoints: How many of that training are kept; the weights at its end are the same with any number.
     """
 
     seed: int = 0
     mix: Mix = MIX
     validation: int = 100
     training: TrainSettings = SETTINGS
+    checkpoints: int = 0
 
 
 DEMO = DemoSettings()
@@ -106,7 +108,7 @@ def build_demo(root: Path, *, settings: DemoSettings = DEMO, on_progress: OnStag
     ingest(project, str(files.pool))
     with one_thread():
         if not files.model.exists():
-            _train(pool, files.model, settings.training, tell)
+            _train(pool, files.model, settings, tell)
         _add_queries(project, files, pool, tell)
         run_id = _score(project, files, pool, tell)
     if not project.maps:
@@ -155,7 +157,7 @@ def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
     return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
-def _train(pool: Pool, output: Path, settings: TrainSettings, tell: OnStage) -> None:
+def _train(pool: Pool, output: Path, settings: DemoSettings, tell: OnStage) -> None:
     """Fine-tune the shipped base model on every trace of the pool once, flaws and all."""
     different = list({trace.trace_id: trace for trace in pool.traces}.values())
     train(
@@ -163,8 +165,9 @@ def _train(pool: Pool, output: Path, settings: TrainSettings, tell: OnStage) -> 
         different,
         output,
         template="plain",
-        settings=settings,
+        settings=settings.training,
         device="cpu",
+        checkpoints=settings.checkpoints,
         on_progress=lambda done, total: tell("training the model on the pool", done / total),
     )
 

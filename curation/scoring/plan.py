@@ -10,7 +10,7 @@ from curation.scoring.influence.fit import ROUND, covariance_sample
 from curation.scoring.memory import resident
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for, token_bytes
-from curation.scoring.score import prepare
+from curation.scoring.score import prepare, trail_of
 from curation.scoring.slices import Slice, cut, read_slice
 from curation.scoring.speeds import measure_speeds
 from curation.scoring.stages import factor_cache, sample_of
@@ -90,7 +90,7 @@ def plan_run(project: Project, request: ScoreRequest) -> Plan:
     catalogue = open_catalogue(project)
     try:
         model = load_model(request.model, adapter=request.adapter, dtype=request.dtype, device=request.device)
-        return _plan(prepare(catalogue, model, request), catalogue)
+        return _plan(prepare(catalogue, model, request, trail_of(request)), catalogue)
     finally:
         catalogue.close()
 

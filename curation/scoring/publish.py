@@ -15,6 +15,7 @@ from curation.models.linear import Coverage
 from curation.scoring.by_query import add_scores_by_query
 from curation.scoring.influence.directions import Directions
 from curation.scoring.job import Job
+from curation.scoring.outliers import add_outliers
 from curation.scoring.rds import Embedding
 from curation.scoring.work import QuerySet, Work
 from curation.store.database import Connection, literal, load
@@ -68,6 +69,8 @@ def publish_run(
         _load_queries(connection, work.queries, query_vectors)
         if "influence-rank" in work.scores:
             add_scores_by_query(connection)
+        if "outlier" in work.scores:
+            add_outliers(connection, job, work.request.seed)
         connection.execute("DROP TABLE _queries")
         for statement in NOT_COMPUTED:
             connection.execute(statement)

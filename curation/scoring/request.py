@@ -9,10 +9,10 @@ from curation.errors import ScoringError
 
 SCORES = ("influence", "influence-rank", "perplexity", "nll", "rsr", "rds", "gradient-norm")
 # Families that are computed only where they are asked for by name, since they take more than one pass.
-FURTHER: tuple[str, ...] = ()
+FURTHER: tuple[str, ...] = ("less", "outlier")
 # Families that compare traces with queries, and families that need a backward pass.
-OF_QUERIES = {"influence", "influence-rank", "rds"}
-OF_GRADIENTS = {"influence", "influence-rank", "gradient-norm"}
+OF_QUERIES = {"influence", "influence-rank", "rds", "less"}
+OF_GRADIENTS = {"influence", "influence-rank", "gradient-norm", "outlier"}
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,13 @@ class ScoreRequest:
         stability: The factors' sample stops growing when they are predicted to be as reliable; 1 takes all of it.
         factor_block: Width of the diagonal blocks of wider covariances; 0 keeps them whole.
         labels: Of the factors: "sampled" from the model, or the "data"'s own.
+        projection: Numbers that less and outlier keep of a gradient; a power of 2.
+        contamination: Share of the traces that outlier takes for such; it draws a line, and changes no score.
         max_tokens: Longer traces are not scored, and say so (0: as many as the model has positions for).
         token_budget: Tokens a batch; 0 is as many as are worth it and fit.
         memory_gb: What a run may take beside the model, in GB; 0 is what is free. Factors and query gradients that do
             not fit are worked on by groups of layers.
-        seed: Of the factor sample and of the sampled labels.
+        seed: Of the factor sample, of the sampled labels, of the projection and of the isolation forest.
     """
 
     model: str
@@ -64,6 +66,8 @@ class ScoreRequest:
     stability: float = 0.5
     factor_block: int = 0
     labels: str = "sampled"
+    projection: int = 8192
+    contamination: float = 0.3
     max_tokens: int = 0
     token_budget: int = 0
     memory_gb: float = 0.0
@@ -93,6 +97,10 @@ class ScoreRequest:
             raise ScoringError("Damping must be above 0, rank at least 1, and factor traces at least 2.")
         if not 0 <= self.tolerance < 1 or not 0 < self.stability <= 1:
             raise ScoringError("Tolerance lies between 0 and 1, and stability above 0 and not above 1.")
+        if not 2 <= self.projection <= 2**20 or self.projection & (self.projection - 1):
+            raise ScoringError(f"--projection is a power of 2 such as 8192, not {self.projection}.")
+        if not 0 < self.contamination <= 0.5:
+            raise ScoringError(f"--contamination lies between 0 and 0.5, not at {self.contamination:g}.")
         if self.token_budget < 0 or self.memory_gb < 0 or self.factor_block < 0 or self.max_tokens < 0:
             raise ScoringError("A token budget, memory, block width or number of tokens is never below 0.")
 

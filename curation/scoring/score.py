@@ -1,6 +1,7 @@
 """A scoring run from beginning to end: load, fit, pass over the pool shard by shard, publish; resumable anywhere."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -12,7 +13,9 @@ import torch
 from curation.errors import ScoringError
 from curation.models.linear import Coverage, coverage, linear_modules
 from curation.models.load import LanguageModel, load_model
+from curation.models.moments import Checkpoint, read_checkpoints
 from curation.scoring.job import Job, discard_job, open_job
+from curation.scoring.less import less
 from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.publish import publish_run
@@ -25,7 +28,7 @@ from curation.scoring.stages import directions_of
 from curation.scoring.work import (
     QuerySet,
     Work,
-    needs_gradients,
+    attributes,
     possible_scores,
     read_queries,
 )
@@ -75,11 +78,13 @@ def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | 
         model = load_model(request.model, adapter=request.adapter, dtype=request.dtype, device=request.device)
         request = replace(request, dtype=str(model.dtype).removeprefix("torch."))
         inputs = [name for name in catalogue.files if name.startswith(("batches/", "queries/"))]
-        key = request.key(revision=model.revision, files=inputs, template=project.template)
+        trail = trail_of(request)
+        revision = "+".join([model.revision, *(checkpoint.revision for checkpoint in trail)])
+        key = request.key(revision=revision, files=inputs, template=project.template)
         if run_id := finished_run(catalogue, key):
             discard_job(project, run_id)  # a kill between publishing and this leaves its shards
             return Scored(run_id, already_there=True)
-        work = prepare(catalogue, model, request)
+        work = prepare(catalogue, model, request, trail)
         with open_job(project, key, room_for(work)) as job:
             torch.set_num_threads(job.room.threads)
             notes = _run(project, job, work, key, started, on_progress)
@@ -97,12 +102,23 @@ def finished_run(catalogue: Catalogue, key: str) -> str | None:
     return None
 
 
-def prepare(catalogue: Catalogue, model: LanguageModel, request: ScoreRequest) -> Work:
+def trail_of(request: ScoreRequest) -> list[Checkpoint]:
+    """The checkpoints on the way to the model or adapter, where a score is asked for that follows them.
+
+    Raises:
+        ModelError: They are not there, or not whole.
+    """
+    return read_checkpoints(request.adapter or request.model) if "less" in request.scores else []
+
+
+def prepare(
+    catalogue: Catalogue, model: LanguageModel, request: ScoreRequest, trail: Sequence[Checkpoint]
+) -> Work:
     """Find out what can be computed: queries that fit, scores that they allow, layers to attribute."""
     queries = read_queries(catalogue, model)
     scores = possible_scores(request, queries)
-    modules = linear_modules(model, request.modules) if needs_gradients(scores) else []
-    return Work(catalogue, model, modules, queries, request, scores)
+    modules = linear_modules(model, request.modules) if attributes(scores) else []
+    return Work(catalogue, model, modules, queries, request, scores, trail)
 
 
 def _run(
@@ -113,10 +129,11 @@ def _run(
     slices = cut(work.catalogue)
     directions, embedding = directions_of(work, job, reporter)
     vectors = _vectors_by_group(work.queries, embedding)
+    ids = [[trace_id for trace_id, _ in one] for one in slices]
     over_pool(
         job,
         work,
-        [[trace_id for trace_id, _ in one] for one in slices],
+        ids,
         reporter,
         lambda part, budget, told: score_slice(work, part, directions, vectors, budget, told),
     )
@@ -130,6 +147,8 @@ def _run(
             lambda part, budget, told: step_slice(work, part, directions, budget, told),
             stage="steps",
         )
+    if "less" in work.scores:
+        less(work, job, ids, reporter)
     reporter.start("publishing", 0)
     publish_run(
         project,

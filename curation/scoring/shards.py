@@ -14,7 +14,10 @@ from curation.scoring.influence.steps import influence_by_token
 from curation.scoring.likelihood import Likelihood
 from curation.scoring.rds import Embedding, mean_cosine
 from curation.scoring.rsr import RankSurprisal
+from curation.scoring.sketch import Sketch
 from curation.scoring.slices import Slice
+from curation.scoring.trace_gradients import TraceGradients
+from curation.scoring.vector_columns import vector_column
 from curation.scoring.work import Work, needs_gradients
 
 OnBatch = Callable[[int], None]
@@ -41,8 +44,8 @@ def score_slice(
         on_batch: Told the number of tokens after each batch.
 
     Returns:
-        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll), vectors and
-        unscored.
+        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll), vectors,
+        sketches (projected gradients) and unscored.
     """
     count, device = len(part.encoded), work.model.device
     likelihood, ranks = Likelihood.of(count, device), RankSurprisal.of(count, device)
@@ -51,6 +54,8 @@ def score_slice(
     collectors: list[Collector] = [likelihood, ranks, embedding]
     if needs_gradients(work.scores):
         collectors += [norm, *([influence] if influence else [])]
+    sketched = _sketched(work, count)
+    collectors += [sketched] if sketched else []
     for batch in batches_of(work.model, part.encoded, token_budget):
         fused_pass(work.model, batch, collectors, work.modules)
         on_batch(batch.tokens)
@@ -67,6 +72,9 @@ def score_slice(
     if "rds" in work.scores and count:
         stacked = embedding.stacked()
         columns |= {f"rds/{group}": mean_cosine(stacked, of) for group, of in vectors.items()}
+    sketches = sketched.projected.cpu().float() if sketched else torch.zeros(0, 1)
+    if sketched:
+        columns |= {f"outlier-l{p}": sketches.double().norm(p, dim=1) for p in (1, 2)}
     halves: dict[str, Tensor] = {}
     single = torch.zeros(count, 0)
     if directions and influence:
@@ -85,11 +93,22 @@ def score_slice(
         "query_scores": _query_table(part.trace_ids, directions.query_ids if directions else [], single),
         "steps": _span_table([row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]),
         "vectors": _vector_table(part.trace_ids, embedding),
+        "sketches": pa.table(
+            {"trace_id": part.trace_ids if sketched else [], "sketch": vector_column(sketches)},
+        ),
         "unscored": pa.table(
             {"trace_id": [one for one, _ in part.unscored], "reason": [why for _, why in part.unscored]},
             schema=pa.schema({"trace_id": pa.string(), "reason": pa.string()}),
         ),
     }
+
+
+def _sketched(work: Work, count: int) -> TraceGradients | None:
+    """What projects the gradients of P traces, for those scores that compare them with each other."""
+    if "outlier" not in work.scores:
+        return None
+    sketch = Sketch(work.request.projection, work.request.seed)
+    return TraceGradients.of(sketch, count, work.model.dtype, work.model.device)
 
 
 def step_slice(

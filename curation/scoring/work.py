@@ -1,11 +1,13 @@
 """What a scoring run works with: the model, the pool in slices, the queries, the factors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from curation.errors import ModelError, ScoringError
 from curation.models.encode import Encoded, encode
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
+from curation.models.moments import Checkpoint
 from curation.scoring.influence.cache import fitting_bytes, layer_groups
 from curation.scoring.influence.queries import PROBES
 from curation.scoring.request import OF_GRADIENTS, OF_QUERIES, ScoreRequest
@@ -43,7 +45,8 @@ class Work:
         modules: The layers that are attributed; empty if no score needs gradients.
         queries: Those that can be used.
         request: What was asked for.
-        scores: The families that are computed: those asked for, less those that need queries where there are none.
+        scores: The families that are computed: those asked for, without those that need queries where there are none.
+        trail: The checkpoints on the way to the model, where a score follows them.
     """
 
     catalogue: Catalogue
@@ -52,6 +55,7 @@ class Work:
     queries: QuerySet
     request: ScoreRequest
     scores: frozenset[str]
+    trail: Sequence[Checkpoint] = ()
 
     @property
     def influence(self) -> bool:
@@ -88,6 +92,11 @@ def possible_scores(request: ScoreRequest, queries: QuerySet) -> frozenset[str]:
             "add some with `curation queries PROJECT FILE --group gold`."
         )
     return scores
+
+
+def attributes(scores: frozenset[str]) -> bool:
+    """Whether a score is attributed to layers, be it in this model or in its checkpoints."""
+    return needs_gradients(scores) or "less" in scores
 
 
 def needs_gradients(scores: frozenset[str]) -> bool:

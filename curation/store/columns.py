@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 KINDS = (
     "influence",
     "influence-consensus",
+    "less",
     "perplexity",
     "nll",
     "rsr",
@@ -21,9 +22,12 @@ KINDS = (
     "influence-cosine",
     "influence-rank",
     "influence-even",
+    "outlier-forest",
+    "outlier-l2",
+    "outlier-l1",
 )
 GROUPS = ("gold", "correct", "incorrect")
-SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even"}
+SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even", "less"}
 
 
 @dataclass(frozen=True)
