@@ -34,6 +34,11 @@ def _families(recipe: Recipe) -> tuple[str, ...]:
     found = {name.partition("/")[0] for name in score_names(recipe)}
     if recipe.name == "influence-consensus" or "influence-rank" in found:
         return ("influence", "influence-rank")
-    return tuple(
-        sorted("influence" if name not in SCORES and name.startswith("influence") else name for name in found)
+    return tuple(sorted({_family(name) for name in found}))
+
+
+def _family(kind: str) -> str:
+    """What is asked for to have a kind of score: influence, say, for influence-cosine."""
+    return next(
+        (one for one in ("influence", "outlier") if kind not in SCORES and kind.startswith(one)), kind
     )

@@ -25,7 +25,12 @@ RECIPES = (
     "bottom-ppl",
     "bottom:rsr",
     "bottom:gradient-norm",
+    "top:less/gold",
+    "bottom:outlier-forest",
+    "bottom:outlier-l2",
 )
+# Of the reference model's training, for LESS: one an epoch, as in its paper.
+CHECKPOINTS = 4
 # Pools on which recipe and settings were chosen; none of these is reported.
 CHOSEN_ON = (100, 101, 102, 103)
 

@@ -15,7 +15,7 @@ from benchmarks.proof.detection import (
     retention,
     worst_steps,
 )
-from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
+from benchmarks.proof.plan import CHECKPOINTS, EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
 from benchmarks.proof.position import worst_by_position
 from benchmarks.proof.variants import Ints, score_with_base, variant_orders
 from curation.demo.build import DemoSettings, build_demo
@@ -26,7 +26,7 @@ from curation.demo.problems import right_response
 from curation.errors import SelectionError
 from curation.models.load import fingerprint
 from curation.scoring.progress import Reporter
-from curation.scoring.request import ScoreRequest
+from curation.scoring.request import FURTHER, SCORES, ScoreRequest
 from curation.scoring.score import score
 from curation.selection.recipes import Recipe
 from curation.store.catalogue import Catalogue, open_catalogue
@@ -49,7 +49,7 @@ class Built:
         project: The demo's.
         run_id: The demo's own run.
         base_run_id: One by the model before fine-tuning.
-        wider_run_id: One with the groups of transitions and contrasts too.
+        wider_run_id: One with the groups of transitions and contrasts, and with the further families of scores.
         test: Problems on which accuracy is measured.
         model: The reference model's folder.
     """
@@ -64,7 +64,7 @@ class Built:
 
 def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
     """Build a pool's project, or take it as it was built before."""
-    settings = DemoSettings(which.seed, which.mix, plan.validation, plan.settings)
+    settings = DemoSettings(which.seed, which.mix, plan.validation, plan.settings, CHECKPOINTS)
     root = folder / which.name
     project = build_demo(root, settings=settings)
     pool = make_pool(which.seed, mix=which.mix, validation=plan.validation, test=plan.test)
@@ -89,8 +89,10 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
                 contrast=True,
                 device="cpu",
             )
+        scores = (*SCORES, *FURTHER)
         wider = score(
-            project, ScoreRequest(model=str(model), device="cpu", dtype="float32", steps="none")
+            project,
+            ScoreRequest(model=str(model), scores=scores, device="cpu", dtype="float32", steps="none"),
         ).run_id
     base = score_with_base(project)
     test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
@@ -144,8 +146,8 @@ def _orders(catalogue: Catalogue, built: Built, plan: Plan, planted: Planted) ->
 
 
 def _recipe(name: str, built: Built, **more: Any) -> Recipe:
-    """A recipe, reading the demo's own run, unless its group is only in the wider one."""
-    wider = any(group in name for group in ("wrong-to-right", "contrast"))
+    """A recipe, reading the demo's own run, unless its group or score is only in the wider one."""
+    wider = any(part in name for part in ("wrong-to-right", "contrast", ":less/", ":outlier-"))
     return Recipe(name, run_id=built.wider_run_id if wider else built.run_id, **more)
 
 

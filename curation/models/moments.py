@@ -57,12 +57,13 @@ def _read(folder: Path) -> Checkpoint:
     try:
         text = (folder / "step.json").read_text(encoding="utf-8")
         step = Step(**json.loads(text))
-        rates = (step.learning_rate, step.mean_learning_rate, step.eps, *step.betas)
-        whole = all(math.isfinite(one) and one >= 0 for one in rates) and len(step.betas) == 2
-    except (OSError, ValueError, TypeError):
-        whole = False
-    if not whole:
-        raise ModelError(f"The checkpoint {folder} has no step.json that can be read; train the model anew.")
+        b1, b2 = step.betas
+        if not all(math.isfinite(one) and one >= 0 for one in (step.mean_learning_rate, step.eps, b1, b2)):
+            raise ValueError("a number is not one")
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"The checkpoint {folder} has no step.json that can be read; train the model anew."
+        ) from error
     if not (folder / OPTIMIZER).is_file():
         raise ModelError(
             f"The checkpoint {folder} has no {OPTIMIZER} with the optimiser's moments, which LESS needs; "

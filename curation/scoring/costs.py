@@ -7,8 +7,11 @@ from curation.models.linear import LinearModule
 from curation.scoring.influence.cache import fitting_bytes
 from curation.scoring.influence.queries import MOST, PROBES
 from curation.scoring.influence.space import ITERATIONS, SPARE, TERMS, WIDER
+from curation.scoring.trace_gradients import AT_ONCE
 
+FEATURE = 2  # bytes of a number that is kept of a gradient
 SINGLE = 4  # bytes of what is summed up in float32
+PROJECTED = 16  # multiplications that take as long as a number of a gradient that is formed, transformed and projected
 SMALL = 2  # products within single traces take so many times as long as large ones
 
 
@@ -27,6 +30,7 @@ class Task:
         covariance_tokens: Of the sample for the covariances.
         query_tokens: Of the queries.
         query_groups: K.
+        queries: V.
         singles: Queries that are directions of their own.
         step_tokens: Of the traces that are split by step.
         rank: Directions a side of a layer; 0 if spaces are whole.
@@ -36,6 +40,8 @@ class Task:
         vectors: Bytes of a trace's results.
         traces: How many there are.
         fitted: The factors are there from an earlier run.
+        checkpoints: Of the training, that LESS follows; for each, whether the pool's features are there already.
+        projection: Numbers that are kept of a gradient.
     """
 
     modules: Sequence[LinearModule]
@@ -48,6 +54,7 @@ class Task:
     covariance_tokens: int
     query_tokens: int
     query_groups: int
+    queries: int
     singles: int
     step_tokens: int
     rank: int
@@ -57,6 +64,8 @@ class Task:
     vectors: int
     traces: int
     fitted: bool
+    checkpoints: Sequence[bool]
+    projection: int
 
     @property
     def sides(self) -> int:
@@ -187,7 +196,7 @@ def influence_stages(task: Task) -> list[Stage]:
     return stages
 
 
-def pool_stages(task: Task, *, gradients: bool, influence: bool) -> list[Stage]:
+def pool_stages(task: Task, *, gradients: bool, influence: bool, projected: bool) -> list[Stage]:
     """The pass over the pool and, for some traces, over their steps."""
     k = task.query_groups
     half = single = 0.0
@@ -195,6 +204,9 @@ def pool_stages(task: Task, *, gradients: bool, influence: bool) -> list[Stage]:
     if gradients:
         ghost = SMALL * sum(min(task.length * (m.d_in + m.d_out), m.size) for m in task.modules)
         half += task.trace_tokens * ghost
+    if projected:
+        half += task.trace_tokens * sum(m.size for m in task.modules)
+        single += PROJECTED * task.traces * sum(m.size for m in task.modules)
     if influence:
         half += task.trace_tokens * (task.spaces + task.cores)
         single += task.traces * task.directions * task.cores
@@ -217,6 +229,26 @@ def pool_stages(task: Task, *, gradients: bool, influence: bool) -> list[Stage]:
                 task.step_tokens * (1 + k) / 2,
                 half=task.step_tokens * k * task.spaces,
                 memory=held + task.budget * task.kept * (1 + k) // 2,
+            )
+        )
+    return stages
+
+
+def less_stages(task: Task) -> list[Stage]:
+    """Gradient features of pool and queries at each checkpoint, its model and moments in memory beside the run's own."""
+    size = sum(m.size for m in task.modules)
+    stages = []
+    for there in task.checkpoints:
+        tokens = task.query_tokens + (0 if there else task.trace_tokens)
+        sequences = task.queries + (0 if there else task.traces)
+        stages.append(
+            Stage(
+                "less",
+                tokens,
+                half=tokens * size,
+                single=PROJECTED * sequences * size,
+                memory=task.budget * task.kept + size * (task.item + 2 * SINGLE) + AT_ONCE * 2 * SINGLE,
+                disk=0 if there else task.traces * task.projection * FEATURE,
             )
         )
     return stages

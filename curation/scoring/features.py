@@ -113,4 +113,5 @@ def projected(
 
 def normalised(vectors: Tensor) -> Tensor:
     """(P, width) at length 1; NaN where a vector has no direction."""
-    return vectors / vectors.norm(dim=1, keepdim=True)
+    unit: Tensor = vectors / vectors.norm(dim=1, keepdim=True)
+    return unit

@@ -5,8 +5,10 @@ from typing import Any
 
 from curation.errors import ScoringError
 from curation.models.load import load_model
-from curation.scoring.costs import Stage, Task, influence_stages, pool_stages
+from curation.scoring.costs import SINGLE, Stage, Task, influence_stages, less_stages, pool_stages
+from curation.scoring.features import pool_features
 from curation.scoring.influence.fit import ROUND, covariance_sample
+from curation.scoring.job import Room
 from curation.scoring.memory import resident
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for, token_bytes
@@ -14,7 +16,7 @@ from curation.scoring.score import prepare, trail_of
 from curation.scoring.slices import Slice, cut, read_slice
 from curation.scoring.speeds import measure_speeds
 from curation.scoring.stages import factor_cache, sample_of
-from curation.scoring.work import Work, needs_gradients
+from curation.scoring.work import Work, needs_gradients, passes
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
 
@@ -112,10 +114,13 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
     room = room_for(work)
     groups = work.layer_groups(room.layer_bytes)
     tokens = sum(len(one) for one in read.encoded) * sum(size for _, size in pool) // max(1, read.characters)
-    task = _task(work, read, groups, len(pool), tokens, room.token_budget)
+    task = _task(work, read, groups, len(pool), tokens, room)
     gradients = needs_gradients(work.scores)
     stages = influence_stages(task) if work.influence else []
-    stages += pool_stages(task, gradients=gradients, influence=work.influence)
+    projected = "outlier" in work.scores
+    if passes(work.scores):
+        stages += pool_stages(task, gradients=gradients, influence=work.influence, projected=projected)
+    stages += less_stages(task)
     base = resident(work.model.device)
     speeds = measure_speeds(work.model, work.modules, read.encoded)
     planned = [_planned(stage, speeds.seconds(stage), base) for stage in stages]
@@ -133,9 +138,7 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
     )
 
 
-def _task(
-    work: Work, read: Slice, groups: list[list[Any]], traces: int, tokens: int, token_budget: int
-) -> Task:
+def _task(work: Work, read: Slice, groups: list[list[Any]], traces: int, tokens: int, room: Room) -> Task:
     request, k = work.request, len(work.queries.groups)
     length = tokens / traces
     singles = len(work.queries.queries) if "influence-rank" in work.scores else 0
@@ -155,16 +158,28 @@ def _task(
         covariance_tokens=int(length * covariance_sample(sample, work.modules, request.covariance_traces)),
         query_tokens=sum(len(one) for one in work.queries.encoded),
         query_groups=k,
+        queries=len(work.queries.queries),
         singles=singles,
         step_tokens=int(length * split),
         rank=request.rank if request.tolerance else 0,
         block=request.factor_block,
-        budget=token_budget,
+        budget=room.token_budget,
         kept=token_bytes(work),
-        vectors=4 * hidden + SCORE_BYTES * (10 + 5 * k + singles),
+        vectors=SINGLE * (hidden + (request.projection if "outlier" in work.scores else 0))
+        + SCORE_BYTES * (10 + 5 * k + singles),
         traces=traces,
         fitted=work.influence and factor_cache(work, groups, sample_of(work)).complete,
+        checkpoints=_kept(work, room),
+        projection=request.projection,
     )
+
+
+def _kept(work: Work, room: Room) -> tuple[bool, ...]:
+    """For each checkpoint that LESS follows, whether the pool's features are there from an earlier run."""
+    if "less" not in work.scores:
+        return ()
+    slices = [[trace_id for trace_id, _ in one] for one in cut(work.catalogue)]
+    return tuple(pool_features(work, checkpoint, slices, room).complete for checkpoint in work.trail)
 
 
 def _planned(stage: Stage, seconds: float, base: int) -> PlannedStage:

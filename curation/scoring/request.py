@@ -12,6 +12,8 @@ SCORES = ("influence", "influence-rank", "perplexity", "nll", "rsr", "rds", "gra
 FURTHER: tuple[str, ...] = ("less", "outlier")
 # Families that compare traces with queries, and families that need a backward pass.
 OF_QUERIES = {"influence", "influence-rank", "rds", "less"}
+# Families that have passes of their own: a run of these alone does not go over the pool with the model itself.
+OF_THEIR_OWN = {"less"}
 OF_GRADIENTS = {"influence", "influence-rank", "gradient-norm", "outlier"}
 
 

@@ -22,13 +22,14 @@ from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for
-from curation.scoring.shards import score_slice, step_slice
+from curation.scoring.shards import counted_slice, score_slice, step_slice
 from curation.scoring.slices import cut
 from curation.scoring.stages import directions_of
 from curation.scoring.work import (
     QuerySet,
     Work,
     attributes,
+    passes,
     possible_scores,
     read_queries,
 )
@@ -112,7 +113,7 @@ def trail_of(request: ScoreRequest) -> list[Checkpoint]:
 
 
 def prepare(
-    catalogue: Catalogue, model: LanguageModel, request: ScoreRequest, trail: Sequence[Checkpoint]
+    catalogue: Catalogue, model: LanguageModel, request: ScoreRequest, trail: Sequence[Checkpoint] = ()
 ) -> Work:
     """Find out what can be computed: queries that fit, scores that they allow, layers to attribute."""
     queries = read_queries(catalogue, model)
@@ -135,7 +136,11 @@ def _run(
         work,
         ids,
         reporter,
-        lambda part, budget, told: score_slice(work, part, directions, vectors, budget, told),
+        lambda part, budget, told: (
+            score_slice(work, part, directions, vectors, budget, told)
+            if passes(work.scores)
+            else counted_slice(part)
+        ),
     )
     if directions and work.request.steps != "none":
         chosen = _to_be_split(job, directions.groups, slices, work.request.steps)

@@ -96,11 +96,17 @@ def score_slice(
         "sketches": pa.table(
             {"trace_id": part.trace_ids if sketched else [], "sketch": vector_column(sketches)},
         ),
-        "unscored": pa.table(
-            {"trace_id": [one for one, _ in part.unscored], "reason": [why for _, why in part.unscored]},
-            schema=pa.schema({"trace_id": pa.string(), "reason": pa.string()}),
-        ),
+        "unscored": _unscored_table(part),
     }
+
+
+def counted_slice(part: Slice) -> dict[str, pa.Table]:
+    """What of a slice is known without any pass: tables scores (tokens and steps) and unscored."""
+    columns = {
+        "tokens": torch.tensor([float(one.completion_length) for one in part.encoded]),
+        "steps": torch.tensor([float(len(steps)) for steps in part.steps]),
+    }
+    return {"scores": by_trace(part.trace_ids, columns), "unscored": _unscored_table(part)}
 
 
 def _sketched(work: Work, count: int) -> TraceGradients | None:
@@ -212,6 +218,13 @@ def _table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
+
+
+def _unscored_table(part: Slice) -> pa.Table:
+    return pa.table(
+        {"trace_id": [one for one, _ in part.unscored], "reason": [why for _, why in part.unscored]},
+        schema=pa.schema({"trace_id": pa.string(), "reason": pa.string()}),
+    )
 
 
 def _vector_table(trace_ids: list[str], embedding: Embedding) -> pa.Table:

@@ -65,9 +65,7 @@ class TraceGradients(Collector):
         return self.sketch.mixed(self.sums)
 
 
-def _formed(
-    batch: TokenBatch, module: LinearModule, g: Tensor, a: Tensor
-) -> Iterator[tuple[range, Tensor]]:
+def _formed(batch: TokenBatch, module: LinearModule, g: Tensor, a: Tensor) -> Iterator[tuple[range, Tensor]]:
     """Some sequences of the batch at a time, and their (b, d_out, d_in) gradients in float32 or better."""
     some = max(1, AT_ONCE // module.size)
     for first in range(0, len(batch.spans), some):

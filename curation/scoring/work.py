@@ -10,7 +10,7 @@ from curation.models.load import LanguageModel
 from curation.models.moments import Checkpoint
 from curation.scoring.influence.cache import fitting_bytes, layer_groups
 from curation.scoring.influence.queries import PROBES
-from curation.scoring.request import OF_GRADIENTS, OF_QUERIES, ScoreRequest
+from curation.scoring.request import OF_GRADIENTS, OF_QUERIES, OF_THEIR_OWN, ScoreRequest
 from curation.store.catalogue import Catalogue
 from curation.store.queries import load_queries
 from curation.traces.query import Query
@@ -97,6 +97,11 @@ def possible_scores(request: ScoreRequest, queries: QuerySet) -> frozenset[str]:
 def attributes(scores: frozenset[str]) -> bool:
     """Whether a score is attributed to layers, be it in this model or in its checkpoints."""
     return needs_gradients(scores) or "less" in scores
+
+
+def passes(scores: frozenset[str]) -> bool:
+    """Whether the pool goes through the model itself."""
+    return bool(scores - OF_THEIR_OWN)
 
 
 def needs_gradients(scores: frozenset[str]) -> bool:
