@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from curation.store.catalogue import Catalogue
 from curation.store.frame import Bools, frame_of
 
-# The facet that every project has; no metadata key can be called this.
+# Facets that are no metadata, and that no metadata key can be called: the one that every project has,
 SOURCE = ":source"
+# and that of a run which looked for outliers (`store.outliers`).
+GRADIENT = ":gradient"
 MOST_KEYS, MOST_VALUES, LOOKED_AT = 12, 20, 1000
 
 
@@ -50,7 +52,7 @@ def facet_keys(catalogue: Catalogue) -> list[str]:
         for key, value in _object(text).items():
             if isinstance(value, str | int | bool) and value != "":
                 values.setdefault(key, set()).add(str(value))
-    few = [key for key in sorted(values) if len(values[key]) <= MOST_VALUES and key != SOURCE]
+    few = [key for key in sorted(values) if len(values[key]) <= MOST_VALUES and key not in (SOURCE, GRADIENT)]
     return [SOURCE, *few[:MOST_KEYS]]
 
 

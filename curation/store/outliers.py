@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.store.facets import Facet
+from curation.store.facets import GRADIENT, Facet
 from curation.store.frame import Bools
 
 Floats = NDArray[np.float64]
 
 FOREST = "outlier-forest"
-# The facet of a run that has this score; no metadata key can be called this.
-GRADIENT = ":gradient"
+# Of the paper, for text; a run may say otherwise.
+CONTAMINATION = 0.3
 UNUSUAL, USUAL = "unusual", "usual"
 
 

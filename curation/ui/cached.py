@@ -8,7 +8,8 @@ from curation.selection.agreement import Agreement, agreement
 from curation.selection.cluster_words import cluster_names
 from curation.store import columns, facets, frame, near_duplicates, nearby, points
 from curation.store.catalogue import Catalogue
-from curation.store.facets import Facet
+from curation.store.facets import GRADIENT, Facet
+from curation.store.outliers import CONTAMINATION, FOREST, gradient_facet
 from curation.store.view import in_order
 from curation.ui.session import Session
 from curation.validation.finding import Finding
@@ -88,13 +89,23 @@ def trainings(session: Session) -> tuple[str, ...]:
 
 
 def facet_keys_of(session: Session) -> list[str]:
-    """What traces can be sorted by: their source, and metadata keys with few values."""
-    return _facet_keys(session.key, session.catalogue)
+    """What traces can be sorted by: source, metadata keys with few values, and whether a run found gradients unusual."""
+    keys = _facet_keys(session.key, session.catalogue)
+    return [*keys, GRADIENT] if FOREST in session.score_names else keys
 
 
 def facet_of(session: Session, key: str) -> Facet:
     """What kind each trace is of."""
+    if key == GRADIENT:
+        return _gradients(
+            session.key, by_trace(session, FOREST), session.run_id or "", contamination_of(session)
+        )
     return _facet(session.key, session.catalogue, key)
+
+
+def contamination_of(session: Session) -> float:
+    """The share of the traces that the chosen run takes for outliers."""
+    return float(session.run.parameters.get("contamination", CONTAMINATION)) if session.run else CONTAMINATION
 
 
 def alike_of(session: Session, trace_id: str, count: int) -> list[tuple[str, float]]:
@@ -169,6 +180,11 @@ def _facet_keys(key: Key, _catalogue: Catalogue) -> list[str]:
 @st.cache_resource(max_entries=24, show_spinner="Counting kinds")
 def _facet(key: Key, _catalogue: Catalogue, name: str) -> Facet:
     return facets.facet(_catalogue, name)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _gradients(key: Key, _values: columns.Floats, run_id: str, contamination: float) -> Facet:
+    return gradient_facet(_values, contamination)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Comparing embeddings")

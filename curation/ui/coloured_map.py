@@ -3,7 +3,6 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from curation.store.facets import SOURCE
 from curation.store.points import Points
 from curation.store.verdicts import VERDICTS, verdicts_of
 from curation.ui.cached import (
@@ -16,6 +15,7 @@ from curation.ui.cached import (
 )
 from curation.ui.map_figure import Drawn, by_kind, by_score
 from curation.ui.session import Session
+from curation.ui.view import facet_label
 
 VERDICT, CLUSTER = "Verdict", "Cluster"
 # More names than this would hide the points.
@@ -24,7 +24,7 @@ MOST_NAMES = 30
 
 def colourings(session: Session) -> dict[str, str]:
     """What can colour the map: a score, the verdict, the cluster or a facet, each with its label."""
-    kinds = {key: "Source" if key == SOURCE else key for key in facet_keys_of(session)}
+    kinds = {key: facet_label(key) for key in facet_keys_of(session)}
     return {f"score:{name}": name for name in session.score_names} | {
         VERDICT: VERDICT,
         CLUSTER: CLUSTER,

@@ -68,6 +68,8 @@ def _headline(session: Session, view: View, trace: Reading, found: dict[str, Sta
         standing = found.get(view.score)
         where = place(column_of(session, view.score), standing.value if standing else None)
         head += f" · **{where}** :gray[by {escape(view.score)}]"
+    if trace_facts.unusual_words(session, trace.trace_id):
+        head += " · :orange[unusual gradient]"
     st.markdown(head)
 
 

@@ -5,8 +5,10 @@ import json
 import streamlit as st
 
 from curation.store import reading
+from curation.store.facets import GRADIENT
+from curation.store.outliers import UNUSUAL
 from curation.store.reading import Reading, Standing
-from curation.ui.cached import column_of, frame_of
+from curation.ui.cached import column_of, contamination_of, facet_keys_of, facet_of, frame_of
 from curation.ui.format import MISSING, VERDICT_WORDS, moment, place, plural, whole, with_error
 from curation.ui.markup import escape
 from curation.ui.selected import current_selection
@@ -15,11 +17,13 @@ from curation.ui.session import Session
 _MAIN = (
     "influence",
     "influence-consensus",
+    "less",
     "perplexity",
     "nll",
     "rsr",
     "rds",
     "gradient-norm",
+    "outlier-forest",
     "tokens",
     "steps",
 )
@@ -32,12 +36,27 @@ def scores(session: Session, trace: Reading, found: dict[str, Standing]) -> None
     st.markdown("**Scores**")
     if reason := reading.unscored_reason(session.catalogue, session.run_id, trace.trace_id):
         st.caption(f"This run could not score it: {escape(reason)}")
+    if risk := unusual_words(session, trace.trace_id):
+        st.caption(risk)
     main = [name for name in session.score_names if name.partition("/")[0] in _MAIN]
     others = [name for name in session.score_names if name not in main]
     st.markdown(_score_table(session, found, main))
     if others:
         with st.expander("Other forms of these scores"):
             st.markdown(_score_table(session, found, others))
+
+
+def unusual_words(session: Session, trace_id: str) -> str:
+    """What a reader should know of a trace whose gradient is unusual; "" for any other."""
+    if GRADIENT not in facet_keys_of(session):
+        return ""
+    facet = facet_of(session, GRADIENT)
+    if not facet.mask((UNUSUAL,))[frame_of(session).index(trace_id)]:
+        return ""
+    return (
+        f"Unusual gradient: among the {100 * contamination_of(session):g}% whose gradients are least like the others'. "
+        "That can be an error, or a kind of problem that is rare here."
+    )
 
 
 def _score_table(session: Session, found: dict[str, Standing], names: list[str]) -> str:

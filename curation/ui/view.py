@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.store.facets import SOURCE
+from curation.store.facets import GRADIENT, SOURCE
 from curation.store.frame import Ids
 from curation.store.search import check_pattern
 from curation.store.view import Range, View, trace_set
@@ -20,6 +20,7 @@ from curation.ui.session import Session
 
 VERDICTS = {"": "All", "none": "Undecided", "keep": "Kept by hand", "veto": "Vetoed"}
 SELECTIONS = {"": "All", "in": "In the selection", "out": "Left out by it"}
+FACETS = {SOURCE: "Source", GRADIENT: "Gradient"}
 # Further scores in the list beside the one that ranks it; more would leave no room for words.
 MOST_COLUMNS = 3
 
@@ -116,7 +117,7 @@ def pattern_problem(text: str) -> str:
 
 def facet_label(key: str) -> str:
     """A facet's name as people read it."""
-    return "Source" if key == SOURCE else key
+    return FACETS.get(key, key)
 
 
 def filter_words(view: View) -> list[str]:

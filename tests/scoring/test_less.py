@@ -220,7 +220,7 @@ def test_learning_rates_are_shares(tuned: Path) -> None:
 def test_what_is_missing_or_damaged_is_said(
     project: Project, base: Path, tuned: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match="no checkpoints of its training.*--checkpoints 4"):
+    with pytest.raises(ModelError, match=r"no checkpoints of its training.*--checkpoints 4"):
         score(project, ask(base))
 
     def spoilt(name: str) -> Path:
@@ -234,7 +234,7 @@ def test_what_is_missing_or_damaged_is_said(
     with pytest.raises(ModelError, match=r"no step\.json that can be read"):
         score(project, ask(tmp_path / "b"))
     (spoilt("c") / "optimizer.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(ModelError, match="moments in .* cannot be read"):
+    with pytest.raises(ModelError, match=r"moments in .* cannot be read"):
         score(project, ask(tmp_path / "c"))
     path = spoilt("d") / "optimizer.safetensors"
     save_file({name: torch.zeros(3, 3) for name in load_file(path)}, path)

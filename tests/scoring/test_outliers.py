@@ -16,7 +16,7 @@ from curation.scoring.request import ScoreRequest
 from curation.scoring.score import score
 from curation.scoring.sketch import Sketch
 from curation.store.catalogue import open_catalogue
-from curation.store.outliers import USUAL, UNUSUAL, gradient_facet, unusual
+from curation.store.outliers import UNUSUAL, USUAL, gradient_facet, unusual
 from curation.store.project import Project, create_project
 from curation.traces.trace import Trace
 from tests.scoring.conftest import TRACES, ask_for, fill, values
