@@ -30,7 +30,6 @@ class Task:
         covariance_tokens: Of the sample for the covariances.
         query_tokens: Of the queries.
         query_groups: K.
-        queries: V.
         singles: Queries that are directions of their own.
         step_tokens: Of the traces that are split by step.
         rank: Directions a side of a layer; 0 if spaces are whole.
@@ -40,6 +39,7 @@ class Task:
         vectors: Bytes of a trace's results.
         traces: How many there are.
         fitted: The factors are there from an earlier run.
+        queries: V.
         checkpoints: Of the training, that LESS follows; for each, whether the pool's features are there already.
         projection: Numbers that are kept of a gradient.
     """
@@ -54,7 +54,6 @@ class Task:
     covariance_tokens: int
     query_tokens: int
     query_groups: int
-    queries: int
     singles: int
     step_tokens: int
     rank: int
@@ -64,8 +63,9 @@ class Task:
     vectors: int
     traces: int
     fitted: bool
-    checkpoints: Sequence[bool]
-    projection: int
+    queries: int = 0
+    checkpoints: Sequence[bool] = ()
+    projection: int = 0
 
     @property
     def sides(self) -> int:

@@ -1,6 +1,7 @@
 """The planner: the same stages as the run, memory that holds, and the arithmetic of a model that is not here."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from curation.models.linear import LinearModule
-from curation.scoring.costs import Task, influence_stages, pool_stages
+from curation.scoring.costs import Task, influence_stages, less_stages, pool_stages
 from curation.scoring.influence.cache import fitting_bytes, layer_groups
 from curation.scoring.plan import plan_run
 from curation.scoring.room import KEPT
@@ -110,6 +111,19 @@ def test_a_plan_has_the_stages_of_the_run_and_those_of_a_later_one(
     forward = plan_run(project, ask_for(model_folder, scores=("perplexity",)))
     assert [stage.name for stage in forward.stages] == ["scoring"]
     assert forward.seconds < planned.seconds
+
+
+def test_projected_gradients_cost_time_and_a_checkpoint_a_pass() -> None:
+    modules = eight_billion()
+    task = replace(task_of(modules, 60e9), queries=200, checkpoints=(False, True), projection=8192)
+    plain, projected = (
+        pool_stages(task, gradients=True, influence=False, projected=one)[0] for one in (False, True)
+    )
+    assert projected.passes == plain.passes
+    assert projected.half > plain.half
+    missing, there = less_stages(task)
+    assert (missing.passes, there.passes) == (10_200_000, 200_000)
+    assert (missing.disk, there.disk) == (10_000 * 8192 * 2, 0)
 
 
 def test_the_disk_that_is_planned_is_the_disk_that_is_taken(project: Project, model_folder: Path) -> None:
