@@ -16,7 +16,7 @@ from curation.commands.output import (
     wrong_use,
 )
 from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
-from curation.scoring.request import ScoreRequest, parse_scores
+from curation.scoring.request import FURTHER, SCORES, ScoreRequest, parse_scores
 from curation.store.project import open_project
 
 ModelOption = Annotated[str, typer.Option(help="A model folder, or a hub id.")]
@@ -81,7 +81,9 @@ def score(
     ] = "",
     scores: Annotated[
         str,
-        typer.Option(help="all, or some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm."),
+        typer.Option(
+            help=f"all, or some of {','.join(SCORES)}; only where they are named: {','.join(FURTHER)}."
+        ),
     ] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     dtype: Annotated[
@@ -124,6 +126,12 @@ def score(
     labels: Annotated[
         str, typer.Option(help="Of the curvature: sampled from the model, or the data's own.")
     ] = "sampled",
+    segment_points: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Points of the integrated gradients of segments, a forward and backward pass each."
+        ),
+    ] = 20,
     max_tokens: Annotated[
         int, typer.Option(min=0, help="Longer traces are left unscored; 0: as many as the model takes.")
     ] = 0,
@@ -159,6 +167,7 @@ def score(
             stability=stability,
             factor_block=factor_block,
             labels=labels,
+            segment_points=segment_points,
             max_tokens=max_tokens,
             token_budget=token_budget,
             memory_gb=memory_gb,

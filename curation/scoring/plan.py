@@ -5,7 +5,7 @@ from typing import Any
 
 from curation.errors import ScoringError
 from curation.models.load import load_model
-from curation.scoring.costs import Stage, Task, influence_stages, pool_stages
+from curation.scoring.costs import Stage, Task, influence_stages, pool_stages, segment_stage
 from curation.scoring.influence.fit import ROUND, covariance_sample
 from curation.scoring.memory import resident
 from curation.scoring.request import ScoreRequest
@@ -116,6 +116,7 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
     gradients = needs_gradients(work.scores)
     stages = influence_stages(task) if work.influence else []
     stages += pool_stages(task, gradients=gradients, influence=work.influence)
+    stages += [segment_stage(task, work.request.segment_points)] if "segments" in work.scores else []
     base = resident(work.model.device)
     speeds = measure_speeds(work.model, work.modules, read.encoded)
     planned = [_planned(stage, speeds.seconds(stage), base) for stage in stages]

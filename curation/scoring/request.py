@@ -9,7 +9,7 @@ from curation.errors import ScoringError
 
 SCORES = ("influence", "influence-rank", "perplexity", "nll", "rsr", "rds", "gradient-norm")
 # Families that are computed only where they are asked for by name, since they take more than one pass.
-FURTHER: tuple[str, ...] = ()
+FURTHER: tuple[str, ...] = ("grace", "segments")
 # Families that compare traces with queries, and families that need a backward pass.
 OF_QUERIES = {"influence", "influence-rank", "rds"}
 OF_GRADIENTS = {"influence", "influence-rank", "gradient-norm"}
@@ -41,6 +41,8 @@ class ScoreRequest:
         stability: The factors' sample stops growing when they are predicted to be as reliable; 1 takes all of it.
         factor_block: Width of the diagonal blocks of wider covariances; 0 keeps them whole.
         labels: Of the factors: "sampled" from the model, or the "data"'s own.
+        segment_points: Points on the way of the integrated gradients of `segments`; each is a forward and a backward
+            pass.
         max_tokens: Longer traces are not scored, and say so (0: as many as the model has positions for).
         token_budget: Tokens a batch; 0 is as many as are worth it and fit.
         memory_gb: What a run may take beside the model, in GB; 0 is what is free. Factors and query gradients that do
@@ -64,6 +66,7 @@ class ScoreRequest:
     stability: float = 0.5
     factor_block: int = 0
     labels: str = "sampled"
+    segment_points: int = 20
     max_tokens: int = 0
     token_budget: int = 0
     memory_gb: float = 0.0
@@ -93,6 +96,8 @@ class ScoreRequest:
             raise ScoringError("Damping must be above 0, rank at least 1, and factor traces at least 2.")
         if not 0 <= self.tolerance < 1 or not 0 < self.stability <= 1:
             raise ScoringError("Tolerance lies between 0 and 1, and stability above 0 and not above 1.")
+        if self.segment_points < 1:
+            raise ScoringError("Segments need at least one point (--segment-points).")
         if self.token_budget < 0 or self.memory_gb < 0 or self.factor_block < 0 or self.max_tokens < 0:
             raise ScoringError("A token budget, memory, block width or number of tokens is never below 0.")
 

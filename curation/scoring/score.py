@@ -19,6 +19,7 @@ from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for
+from curation.scoring.segments import segment_slice
 from curation.scoring.shards import score_slice, step_slice
 from curation.scoring.slices import cut
 from curation.scoring.stages import directions_of
@@ -129,6 +130,15 @@ def _run(
             reporter,
             lambda part, budget, told: step_slice(work, part, directions, budget, told),
             stage="steps",
+        )
+    if "segments" in work.scores:
+        over_pool(
+            job,
+            work,
+            [[trace_id for trace_id, _ in one] for one in slices],
+            reporter,
+            lambda part, budget, told: segment_slice(work, part, budget, told),
+            stage="segments",
         )
     reporter.start("publishing", 0)
     publish_run(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from curation.selection.select import Selection
 from curation.store.catalogue import Catalogue
 from curation.store.log import CURRENT_STEPS
 
@@ -23,6 +24,11 @@ def masked_spans(catalogue: Catalogue, decision_number: int) -> dict[str, Spans]
         else:
             of_trace.append((start, stop))
     return dict(spans)
+
+
+def masks_of(catalogue: Catalogue, selection: Selection) -> dict[str, Spans]:
+    """The spans that carry no loss in a selection's traces, after the decisions that it applied."""
+    return of_selected(masked_spans(catalogue, selection.decision_number), selection.selected_ids)
 
 
 def segments(text: str, masked: Spans) -> list[tuple[str, bool]]:
