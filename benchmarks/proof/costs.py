@@ -34,6 +34,8 @@ def _families(recipe: Recipe) -> tuple[str, ...]:
     found = {name.partition("/")[0] for name in score_names(recipe)}
     if recipe.name == "influence-consensus" or "influence-rank" in found:
         return ("influence", "influence-rank")
+    if found == {"segment-share"}:
+        return ("segments",)
     return tuple(
         sorted("influence" if name not in SCORES and name.startswith("influence") else name for name in found)
     )

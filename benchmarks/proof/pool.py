@@ -15,7 +15,8 @@ from benchmarks.proof.detection import (
     retention,
     worst_steps,
 )
-from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
+from benchmarks.proof.masked import masked, text_of
+from benchmarks.proof.plan import DEFAULT, EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
 from benchmarks.proof.position import worst_by_position
 from benchmarks.proof.variants import Ints, score_with_base, variant_orders
 from curation.demo.build import DemoSettings, build_demo
@@ -39,6 +40,8 @@ from curation.validation.rollouts import rollouts
 from curation.validation.trials import Training, read_trial, run_trial, trial_path
 
 Found = dict[str, Any]
+# Scores by step that are in a run of their own.
+RIVALS = ("grace", "segment-share")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Built:
         run_id: The demo's own run.
         base_run_id: One by the model before fine-tuning.
         wider_run_id: One with the groups of transitions and contrasts too.
+        rival_run_id: One with the scores of rivals by step.
         test: Problems on which accuracy is measured.
         model: The reference model's folder.
     """
@@ -58,6 +62,7 @@ class Built:
     run_id: str
     base_run_id: str
     wider_run_id: str
+    rival_run_id: str
     test: tuple[Problem, ...]
     model: Path
 
@@ -92,9 +97,15 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
         wider = score(
             project, ScoreRequest(model=str(model), device="cpu", dtype="float32", steps="none")
         ).run_id
+        rival = score(
+            project,
+            ScoreRequest(
+                str(model), scores=("grace", "segments"), device="cpu", dtype="float32", steps="none"
+            ),
+        ).run_id
     base = score_with_base(project)
     test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
-    return Built(project, runs[0], base, wider, test, model)
+    return Built(project, runs[0], base, wider, rival, test, model)
 
 
 def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
@@ -126,7 +137,9 @@ def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
                 built.run_id,
                 "gold",
                 worst_by_position(catalogue, str(built.model), "gold"),
+                built.rival_run_id,
             ),
+            "masked": _masked(catalogue, built, plan, planted, orders) if which.mix.systematic else {},
             "groups": dict(catalogue.rows('SELECT "group", count(*) FROM queries GROUP BY 1 ORDER BY 1')),
         }
     finally:
@@ -144,9 +157,32 @@ def _orders(catalogue: Catalogue, built: Built, plan: Plan, planted: Planted) ->
 
 
 def _recipe(name: str, built: Built, **more: Any) -> Recipe:
-    """A recipe, reading the demo's own run, unless its group is only in the wider one."""
+    """A recipe, reading the demo's own run, unless its score is only in the rivals' or its group in the wider one."""
+    if name.endswith(RIVALS):
+        return Recipe(name, run_id=built.rival_run_id, **more)
     wider = any(group in name for group in ("wrong-to-right", "contrast"))
     return Recipe(name, run_id=built.wider_run_id if wider else built.run_id, **more)
+
+
+def _masked(
+    catalogue: Catalogue, built: Built, plan: Plan, planted: Planted, orders: Mapping[str, Ints]
+) -> Found:
+    """Masking the worst steps against dropping the worst traces."""
+    runs = {
+        "influence": (built.run_id, "influence/gold"),
+        "grace": (built.rival_run_id, "grace"),
+        "segments": (built.rival_run_id, "segment-strength"),
+    }
+    return masked(
+        catalogue,
+        planted,
+        text_of(catalogue, planted, built.model),
+        runs,
+        orders[DEFAULT],
+        plan.masked,
+        plan.trainings,
+        lambda arm, seed: _trained(catalogue, built, plan, arm, seed),
+    )
 
 
 def _arms(

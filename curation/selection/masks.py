@@ -1,6 +1,6 @@
 """Vetoed steps: what stays in a trace and leaves the loss."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from curation.selection.select import Selection
 from curation.store.catalogue import Catalogue
@@ -16,8 +16,13 @@ def masked_spans(catalogue: Catalogue, decision_number: int) -> dict[str, Spans]
         f"SELECT trace_id, start, stop FROM ({CURRENT_STEPS.format(upto='number <= ?')}) ORDER BY ALL",
         [decision_number],
     )
+    return merged(rows)
+
+
+def merged(steps: Iterable[tuple[str, int, int]]) -> dict[str, Spans]:
+    """Steps, sorted by trace id, start and stop, as the spans of each trace; those that touch are one."""
     spans: dict[str, list[tuple[int, int]]] = {}
-    for trace_id, start, stop in rows:
+    for trace_id, start, stop in steps:
         of_trace = spans.setdefault(trace_id, [])
         if of_trace and start <= of_trace[-1][1]:
             of_trace[-1] = (of_trace[-1][0], max(stop, of_trace[-1][1]))
