@@ -10,7 +10,10 @@ from curation.errors import SelectionError
 from curation.scoring.important import Floats, important
 from curation.selection.resolve import DEFAULT_GROUPS
 from curation.store.catalogue import Catalogue
+from curation.traces.steps import split_steps
 
+# Trace id, start and stop in characters of the response.
+Step = tuple[str, int, int]
 # Word for word what each recipe vetoes.
 STEP_RECIPES = {
     "influence": "the steps with the lowest influence on one group of queries",
@@ -64,7 +67,7 @@ class Candidates:
         values: (S,) what the recipe orders them by, ascending.
     """
 
-    steps: list[tuple[str, int, int]]
+    steps: list[Step]
     values: Floats
 
 
@@ -79,10 +82,10 @@ class StepChoice:
         traces: How many traces they are in.
         considered: How many traces have steps with that score, of those that were asked for.
         share: Of the text of all traces that were asked for.
-        highest: The value of the last of them; None if there is none.
+        highest: The recipe's value up to which it goes; None if it takes nothing.
     """
 
-    steps: list[tuple[str, int, int]]
+    steps: list[Step]
     run_id: str
     score: str
     traces: int
@@ -104,20 +107,17 @@ def choose_steps(catalogue: Catalogue, recipe: StepRecipe, trace_ids: Sequence[s
     """
     run_id, score = _run_of(catalogue, recipe)
     found = candidates(catalogue, recipe.name, run_id, score, trace_ids)
-    lengths = dict(
-        catalogue.rows(
-            "SELECT trace_id, length(response) FROM traces WHERE trace_id IN (SELECT unnest($1))",
-            [list(trace_ids)],
-        )
-    )
-    text = max(1, sum(lengths.values()))
+    sql = "SELECT sum(length(response)) FROM traces WHERE trace_id IN (SELECT unnest($1))"
+    text = max(1, int(catalogue.rows(sql, [list(trace_ids)])[0][0] or 0))
+    share = recipe.share or (1.0 if recipe.name == "segments" else SHARE)
+    sizes = np.array([stop - start for _, start, stop in found.steps], dtype=np.int64)
+    # What is decided already counts towards the share, so that the same command twice vetoes nothing more.
+    count = int(np.searchsorted(sizes.cumsum(), share * text, side="right"))
+    steps = found.steps[:count]
+    if recipe.name == "segments":
+        steps = _whole_steps(catalogue, steps)
     decided = set(catalogue.rows(_DECIDED))
-    free = np.array([step not in decided for step in found.steps], dtype=bool)
-    # What is decided counts towards the share, so that the same command twice vetoes nothing more.
-    sizes = np.array([stop - start for _, start, stop in found.steps], dtype=np.float64)
-    share = recipe.share if recipe.share is not None or recipe.name == "segments" else SHARE
-    taken = np.flatnonzero(free & (sizes.cumsum() <= (1.0 if share is None else share) * text))
-    steps = [found.steps[place] for place in taken]
+    steps = [step for step in steps if step not in decided]
     considered = catalogue.rows(
         """SELECT count(DISTINCT trace_id) FROM steps
            WHERE run_id = $1 AND name = $2 AND value IS NOT NULL AND trace_id IN (SELECT unnest($3))""",
@@ -129,9 +129,22 @@ def choose_steps(catalogue: Catalogue, recipe: StepRecipe, trace_ids: Sequence[s
         score,
         len({trace_id for trace_id, _, _ in steps}),
         int(considered),
-        float(sizes[taken].sum() / text),
-        float(found.values[taken[-1]]) if len(taken) else None,
+        sum(stop - start for _, start, stop in steps) / text,
+        float(found.values[count - 1]) if count else None,
     )
+
+
+def _whole_steps(catalogue: Catalogue, segments: Sequence[Step]) -> list[Step]:
+    """The steps that segments are made of, in the same order: a reviewer can let back in each of them."""
+    ids = sorted({trace_id for trace_id, _, _ in segments})
+    sql = "SELECT trace_id, response FROM traces WHERE trace_id IN (SELECT unnest($1))"
+    steps = {trace_id: split_steps(response) for trace_id, response in catalogue.rows(sql, [ids])}
+    return [
+        (trace_id, *span)
+        for trace_id, start, stop in segments
+        for span in steps[trace_id]
+        if start <= span[0] < stop
+    ]
 
 
 def candidates(
@@ -156,9 +169,7 @@ def candidates(
     return Candidates([steps[place] for place in order], values[order])
 
 
-def _important(
-    steps: Sequence[tuple[str, int, int]], strength: Floats, consistency: Floats
-) -> NDArray[np.bool_]:
+def _important(steps: Sequence[Step], strength: Floats, consistency: Floats) -> NDArray[np.bool_]:
     """Which segments, sorted by trace, are important in their trace."""
     found = np.zeros(len(steps), dtype=bool)
     names = np.array([trace_id for trace_id, _, _ in steps])

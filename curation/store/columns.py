@@ -21,9 +21,16 @@ KINDS = (
     "influence-cosine",
     "influence-rank",
     "influence-even",
+    "grace",
+    "segment-share",
 )
 GROUPS = ("gold", "correct", "incorrect")
-SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even"}
+SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even", "grace"}
+
+
+def is_signed(name: str) -> bool:
+    """Whether a score has a sign that means something."""
+    return name.partition("/")[0] in SIGNED
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Column:
     @property
     def signed(self) -> bool:
         """Whether the score has a sign that means something: influence, where positive is helpful."""
-        return self.name.partition("/")[0] in SIGNED
+        return is_signed(self.name)
 
     @property
     def counts(self) -> bool:

@@ -76,6 +76,29 @@ def test_segments_go_by_the_papers_rule_and_the_weak_ones_first(project: Project
     assert chosen(project, StepRecipe("segments", 0.1)).steps == [("a", 0, 10)]
 
 
+def test_a_segment_of_several_steps_is_vetoed_step_by_step(tmp_path: Path) -> None:
+    project = create_project(tmp_path / "turning")
+    text = "One.\n\nTwo.\n\nWait, three.\n\nThe answer is 3."
+    add_batch(project, [Trace("p", text)], ["t"])
+    values = {"segment-strength": [0.1, None], "segment-consistency": [0.9, None]}
+    with publishing(project.root / "runs", RUN, "run-1") as connection:
+        connection.execute("INSERT INTO run (run_id, model) VALUES ('run-1', 'tiny')")
+        for name, (value, _) in values.items():
+            load(
+                connection,
+                "steps",
+                pa.Table.from_pylist(
+                    [{"trace_id": "t", "step": 0, "start": 0, "stop": 12, "name": name, "value": value}]
+                ),
+            )
+    found = chosen(project, StepRecipe("segments"), ["t"])
+    assert [text[start:stop].strip() for _, start, stop in found.steps] == ["One.", "Two."]
+    veto_steps(project, found.steps)
+    decide(project, ["t"], "undecided", step=(0, 6))
+    assert masked_spans(open_catalogue(project), 9) == {"t": [(6, 12)]}
+    assert chosen(project, StepRecipe("segments"), ["t"]).steps == []
+
+
 def test_what_people_decided_on_a_step_stands_and_the_same_again_vetoes_nothing(project: Project) -> None:
     decide(project, ["a"], "veto", step=(10, 20))
     decide(project, ["b"], "veto", step=(0, 10))
