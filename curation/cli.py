@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from curation.commands import choose, compute, data, duplicates, lds, prove, push, rollouts, serve
+from curation.commands import choose, compute, data, duplicates, lds, prove, push, rollouts, serve, steps
 from curation.errors import CurationError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -21,6 +21,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "map": compute.make_map,
     "duplicates": duplicates.duplicates,
     "decide": choose.decide,
+    "decide-steps": steps.decide_steps,
     "undo": choose.undo,
     "redo": choose.redo,
     "select": choose.select,

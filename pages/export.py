@@ -6,11 +6,12 @@ from pathlib import Path
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.export.contents import contents_of, masks_of
+from curation.export.contents import contents_of
 from curation.export.formats import CARRY_MASKS, FORMATS
 from curation.export.rows import preview
 from curation.export.verify import Verification, verify
 from curation.export.write import export
+from curation.selection.masks import masks_of
 from curation.selection.recipes import Recipe
 from curation.selection.select import Selection
 from curation.ui.cached import tokens_by_trace

@@ -39,6 +39,8 @@ def _families(recipe: Recipe) -> tuple[str, ...]:
 
 def _family(kind: str) -> str:
     """What is asked for to have a kind of score: influence, say, for influence-cosine."""
+    if kind == "segment-share":
+        return "segments"
     return next(
         (one for one in ("influence", "outlier") if kind not in SCORES and kind.startswith(one)), kind
     )

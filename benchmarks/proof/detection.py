@@ -97,12 +97,18 @@ def retention(
 
 
 def worst_steps(
-    catalogue: Catalogue, planted: Planted, run_id: str, group: str, by_position: Mapping[str, int]
+    catalogue: Catalogue,
+    planted: Planted,
+    run_id: str,
+    group: str,
+    by_position: Mapping[str, int],
+    rival_run_id: str,
 ) -> dict[str, list[int]]:
     """Score -> [flagged traces, those of them whose worst step is the planted one].
 
     Flagged are traces with a flaw in a step and a negative influence. The worst step is the most negative by influence
-    on a loss token or by position, and the most surprising by nll; by chance, any step is as good.
+    on a loss token or by position, the lowest by grace and by segment-strength (where the conclusion has no value), and
+    the most surprising by nll; by chance, any step is as good.
 
     Args:
         catalogue: The pool's project.
@@ -110,6 +116,7 @@ def worst_steps(
         run_id: Whose steps.
         group: Of the queries.
         by_position: Trace id -> its worst step by position.
+        rival_run_id: The run with grace and segments.
     """
     where = dict(zip(planted.trace_ids, planted.step.tolist(), strict=True))
     rows = catalogue.rows(
@@ -130,4 +137,13 @@ def worst_steps(
             chance += 1 / steps
             right_by_position += by_position[trace_id] == where[trace_id]
     flagged = found.get("nll", [0])[0]
+    rivals = catalogue.rows(
+        """SELECT s.trace_id, s.name, arg_min(s.step, s.value) FROM steps s
+           JOIN scores t ON t.run_id = $1 AND t.trace_id = s.trace_id AND t.name = $3
+           WHERE s.run_id = $2 AND s.name IN ('grace', 'segment-strength') AND t.value < 0 GROUP BY ALL ORDER BY ALL""",
+        [run_id, rival_run_id, f"influence/{group}"],
+    )
+    for trace_id, name, lowest in rivals:
+        if where[trace_id] >= 0:
+            found.setdefault(name, [flagged, 0])[1] += lowest == where[trace_id]
     return found | {"influence by position": [flagged, right_by_position], "chance": [flagged, round(chance)]}

@@ -31,6 +31,7 @@ from curation.scoring.request import ScoreRequest
 from curation.scoring.score import score
 from curation.selection.choose import order_by_lot
 from curation.selection.recipes import Recipe
+from curation.selection.traces import read_traces
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.frame import frame_of
 from curation.store.ingest import ingest
@@ -39,7 +40,7 @@ from curation.store.publish import write_whole
 from curation.store.queries import add_queries
 from curation.traces.trace import Trace
 from curation.validation.answers import Asking
-from curation.validation.arms import Arm, make_arm, texts_of
+from curation.validation.arms import Arm, make_arm
 from curation.validation.problems import Problem, read_problems
 from curation.validation.trials import Training, read_trial, run_trial, trial_path
 
@@ -144,7 +145,7 @@ def _detection(
 def _texts(project: Project) -> list[Trace]:
     catalogue = open_catalogue(project)
     try:
-        return texts_of(catalogue, frame_of(catalogue).names)
+        return read_traces(catalogue, frame_of(catalogue).names)
     finally:
         catalogue.close()
 

@@ -28,6 +28,7 @@ RECIPES = (
     "top:less/gold",
     "bottom:outlier-forest",
     "bottom:outlier-l2",
+    "top:grace",
 )
 # Of the reference model's training, for LESS: one an epoch, as in its paper.
 CHECKPOINTS = 4
@@ -56,6 +57,7 @@ class Plan:
         pools: Pools with every flaw.
         plain: Pools with random flaws only, whose right traces take the place of the systematic ones.
         pruned: Shares of the traces that are pruned.
+        masked: Shares of the tokens that are lost where steps are masked or traces dropped.
         trainings: On each selection, with seeds 0, 1, ...
         validation: Problems whose answers are the queries of each pool.
         test: Problems on which accuracy is measured; no query is among them.
@@ -68,6 +70,7 @@ class Plan:
     pools: tuple[PoolPlan, ...]
     plain: tuple[PoolPlan, ...]
     pruned: tuple[float, ...] = (0.2, 0.5)
+    masked: tuple[float, ...] = (0.04, 0.09, 0.2)
     trainings: int = 2
     validation: int = 100
     test: int = 400
@@ -85,6 +88,7 @@ _SMALL = Mix(traces=120, flawed=4, systematic=8, rare=6, copies=2)
 QUICK = Plan(
     pools=(PoolPlan(0, _SMALL), PoolPlan(1, _SMALL)),
     plain=(PoolPlan(2, replace(_SMALL, systematic=0)),),
+    masked=(0.2,),
     trainings=1,
     validation=16,
     test=16,

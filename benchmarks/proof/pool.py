@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from benchmarks.proof.detection import (
     retention,
     worst_steps,
 )
-from benchmarks.proof.plan import CHECKPOINTS, EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
+from benchmarks.proof.masked import masked, text_of
+from benchmarks.proof.plan import CHECKPOINTS, DEFAULT, EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
 from benchmarks.proof.position import worst_by_position
 from benchmarks.proof.variants import Ints, score_with_base, variant_orders
 from curation.demo.build import DemoSettings, build_demo
@@ -29,6 +30,7 @@ from curation.scoring.progress import Reporter
 from curation.scoring.request import FURTHER, SCORES, ScoreRequest
 from curation.scoring.score import score
 from curation.selection.recipes import Recipe
+from curation.selection.resolve import resolve
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
 from curation.store.publish import write_whole
@@ -39,6 +41,7 @@ from curation.validation.rollouts import rollouts
 from curation.validation.trials import Training, read_trial, run_trial, trial_path
 
 Found = dict[str, Any]
+# Scores by step that are in a run of their own.
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,9 @@ def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
                 built.run_id,
                 "gold",
                 worst_by_position(catalogue, str(built.model), "gold"),
+                built.wider_run_id,
             ),
+            "masked": _masked(catalogue, built, plan, planted, orders) if which.mix.systematic else {},
             "groups": dict(catalogue.rows('SELECT "group", count(*) FROM queries GROUP BY 1 ORDER BY 1')),
         }
     finally:
@@ -139,16 +144,41 @@ def _orders(catalogue: Catalogue, built: Built, plan: Plan, planted: Planted) ->
     found = {RANDOM: order_of(catalogue, Recipe(RANDOM)), ORACLE: oracle_order(planted)}
     for name in plan.recipes:
         try:
-            found[name] = order_of(catalogue, _recipe(name, built))
+            found[name] = order_of(catalogue, _recipe(catalogue, name, built))
         except SelectionError:  # A group that is empty on this pool, or too small.
             continue
     return found | variant_orders(catalogue, built.run_id, built.base_run_id, "gold")
 
 
-def _recipe(name: str, built: Built, **more: Any) -> Recipe:
+def _recipe(catalogue: Catalogue, name: str, built: Built, **more: Any) -> Recipe:
     """A recipe, reading the demo's own run, unless its group or score is only in the wider one."""
-    wider = any(part in name for part in ("wrong-to-right", "contrast", ":less/", ":outlier-"))
-    return Recipe(name, run_id=built.wider_run_id if wider else built.run_id, **more)
+    own = Recipe(name, run_id=built.run_id, **more)
+    try:
+        resolve(catalogue, own)
+    except SelectionError:
+        return replace(own, run_id=built.wider_run_id)
+    return own
+
+
+def _masked(
+    catalogue: Catalogue, built: Built, plan: Plan, planted: Planted, orders: Mapping[str, Ints]
+) -> Found:
+    """Masking the worst steps against dropping the worst traces."""
+    runs = {
+        "influence": (built.run_id, "influence/gold"),
+        "grace": (built.wider_run_id, "grace"),
+        "segments": (built.wider_run_id, "segment-strength"),
+    }
+    return masked(
+        catalogue,
+        planted,
+        text_of(catalogue, planted, built.model),
+        runs,
+        orders[DEFAULT],
+        plan.masked,
+        plan.trainings,
+        lambda arm, seed: _trained(catalogue, built, plan, arm, seed),
+    )
 
 
 def _arms(
@@ -163,7 +193,7 @@ def _arms(
         arms.append((_given(ORACLE, [planted.trace_ids[place] for place in kept], keep), seed))
         for name in plan.recipes:
             if name in orders:
-                arms.append((make_arm(catalogue, name, _recipe(name, built, keep=keep)), seed))
+                arms.append((make_arm(catalogue, name, _recipe(catalogue, name, built, keep=keep)), seed))
         for name, order in orders.items():
             if name in (RANDOM, ORACLE, *plan.recipes):
                 continue

@@ -24,7 +24,7 @@ from benchmarks.proof.lds import prove_lds
 from benchmarks.proof.plan import CHOSEN_ON, DEFAULT, FULL, QUICK, RANDOM, Plan, PoolPlan
 from benchmarks.proof.pool import build, prove_pool
 from benchmarks.proof.shipped import ship
-from benchmarks.proof.summary import minus, steps, summary
+from benchmarks.proof.summary import masked_summary, minus, steps, summary
 
 COMPARED = (RANDOM, "mid-ppl", "rds+", "influence", "influence-combined")
 
@@ -62,6 +62,7 @@ def put_together(
         "scores": scores,
         "default_minus": minus(pools, DEFAULT, COMPARED),
         "steps": steps(pools),
+        "masked": masked_summary(pools),
         "flagged": sum(pool["steps"].get("nll", [0])[0] for pool in pools),
         "lds": lds,
         "random_flaws_only": {"scores": summary(plain), "default_minus": minus(plain, DEFAULT, COMPARED)},

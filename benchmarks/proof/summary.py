@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from benchmarks.proof.masked import OWN
 from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM
 from curation.validation.compare import paired
 
@@ -65,6 +66,22 @@ def steps(pools: Sequence[Found]) -> dict[str, float]:
     names = pools[0]["steps"]
     tallies = {name: [sum(pool["steps"][name][i] for pool in pools) for i in (0, 1)] for name in names}
     return {name: right / flagged for name, (flagged, right) in tallies.items() if flagged}
+
+
+def masked_summary(pools: Sequence[Found]) -> dict[str, dict[str, Any]]:
+    """What was masked or dropped -> share of the tokens -> tokens, accuracy, and what it gains on training on everything."""
+    found: dict[str, dict[str, Any]] = {}
+    untouched = [_mean(pool["masked"][EVERYTHING][OWN]["trained"], 0) for pool in pools]
+    for name, shares in pools[0]["masked"].items():
+        for share in shares:
+            arms = [pool["masked"][name][share] for pool in pools]
+            accuracy = [_mean(arm["trained"], 0) for arm in arms]
+            found.setdefault(name, {})[share] = {
+                "tokens": fmean(arm["tokens"] for arm in arms),
+                "accuracy": _interval(accuracy),
+                "minus_everything": _interval(accuracy, untouched),
+            }
+    return found
 
 
 def _values(name: str, share: str, place: int, pools: Sequence[Found]) -> list[float]:

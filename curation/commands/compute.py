@@ -16,7 +16,7 @@ from curation.commands.output import (
     wrong_use,
 )
 from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
-from curation.scoring.request import ScoreRequest, parse_scores
+from curation.scoring.request import FURTHER, SCORES, ScoreRequest, parse_scores
 from curation.store.project import open_project
 
 ModelOption = Annotated[str, typer.Option(help="A model folder, or a hub id.")]
@@ -82,8 +82,7 @@ def score(
     scores: Annotated[
         str,
         typer.Option(
-            help="all, some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm, and further ones: "
-            "less,outlier."
+            help=f"all, or some of {','.join(SCORES)}; only where they are named: {','.join(FURTHER)}."
         ),
     ] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
@@ -133,6 +132,12 @@ def score(
     contamination: Annotated[
         float, typer.Option(help="Share of the traces that outlier flags as unusual.")
     ] = 0.3,
+    segment_points: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Points of the integrated gradients of segments, a forward and backward pass each."
+        ),
+    ] = 20,
     max_tokens: Annotated[
         int, typer.Option(min=0, help="Longer traces are left unscored; 0: as many as the model takes.")
     ] = 0,
@@ -170,6 +175,7 @@ def score(
             labels=labels,
             projection=projection,
             contamination=contamination,
+            segment_points=segment_points,
             max_tokens=max_tokens,
             token_budget=token_budget,
             memory_gb=memory_gb,

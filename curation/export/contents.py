@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from curation.errors import ExportError
 from curation.export.formats import CARRY_MASKS, MASKED_SCHEMA, SCHEMA, check_format
-from curation.selection.masks import Spans, masked_spans, of_selected
+from curation.selection.masks import Spans, masks_of
 from curation.selection.select import Selection
 from curation.store.catalogue import Catalogue
 
@@ -33,11 +33,6 @@ class Contents:
     def schema(self) -> pa.Schema:
         """Of the rows: with a column for masks only if there are some, so that other exports stay as they were."""
         return MASKED_SCHEMA if self.masks else SCHEMA
-
-
-def masks_of(catalogue: Catalogue, selection: Selection) -> dict[str, Spans]:
-    """The spans without loss of the selected traces that have vetoed steps."""
-    return of_selected(masked_spans(catalogue, selection.decision_number), selection.selected_ids)
 
 
 def contents_of(catalogue: Catalogue, selection: Selection, format: str, policy: str = "refuse") -> Contents:

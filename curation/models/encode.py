@@ -66,6 +66,23 @@ def encode(
     return Encoded((*prompt_ids, *ids), len(prompt_ids), tuple(starts), weights)
 
 
+def masked_tokens(starts: Sequence[int], masked: Sequence[tuple[int, int]], length: int) -> list[int]:
+    """Which completion tokens carry no loss: those that start in a masked span, as step scores count them.
+
+    The end of the sequence belongs to the last step, so it goes with a span that ends where the text does.
+
+    Args:
+        starts: (C,) of `Encoded`.
+        masked: Start and stop of spans, in characters of the completion.
+        length: Of the completion, in characters.
+    """
+    return [
+        place
+        for place, start in enumerate(starts)
+        if any(begin <= start < stop or (start >= length and stop >= length) for begin, stop in masked)
+    ]
+
+
 def prompt_text(tokenizer: Any, prompt: str, system: str = "", template: str = "auto") -> str:
     """The text that the model sees before the completion.
 

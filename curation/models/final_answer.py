@@ -58,6 +58,18 @@ def final_answer(completion: str, *, finished: bool = True) -> FinalAnswer:
     return FinalAnswer("", NONE)
 
 
+def answer_span(response: str) -> tuple[int, int] | None:
+    """Where a response writes its final answer for the last time: start and stop in characters; None if it has none."""
+    answer = final_answer(response).text
+    if not answer:
+        return None
+    tail = max(0, len(response) - _TAIL)
+    whole = re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)")
+    starts = [found.start() for found in whole.finditer(response, tail)]
+    start = starts[-1] if starts else response.rfind(answer)
+    return (start, start + len(answer)) if start >= 0 else None
+
+
 def _result(said: str) -> str:
     """What a sentence comes to: "7 apples" in "3 + 4 = 7 apples", 7 in "7, which is odd"."""
     for result in (said.rpartition("=")[2].strip(), _ASIDE.split(said)[0]):

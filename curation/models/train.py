@@ -10,7 +10,7 @@ from transformers import set_seed
 
 from curation.errors import ModelError
 from curation.models.checkpoints import FOLDER, Checkpoints
-from curation.models.encode import encode
+from curation.models.encode import encode, masked_tokens
 from curation.models.load import load_module, load_tokenizer
 from curation.models.train_settings import FULL, LORA, TrainSettings
 from curation.models.trainer import IGNORED, Example, OnSteps, deterministic, make_trainer
@@ -38,7 +38,7 @@ def train(
 
     Args:
         model: Folder or hub id of the base model.
-        traces: What to learn.
+        traces: What to learn; what is masked of their responses carries no loss.
         output: New folder for the model, or for the adapter if `lora`; there complete or not at all.
         template: How a prompt becomes text (see `Project.template`).
         settings: `FULL` or, if `lora`, `LORA` where None.
@@ -87,17 +87,19 @@ def train(
 
 
 def _examples(tokenizer: Any, traces: Sequence[Trace], template: str, longest: int) -> list[Example]:
-    """Tokens and labels of each trace, as scoring reads it; none of those that are left without a completion."""
+    """Tokens and labels of each trace, as scoring reads it; none of those that are left without a token to learn."""
     examples = []
     for trace in traces:
         encoded = encode(tokenizer, trace.prompt, trace.response, template=template, system=trace.system)
         ids = list(encoded.ids)
         labels = [IGNORED] * encoded.prompt_length + ids[encoded.prompt_length :]
-        if encoded.prompt_length < min(len(ids), longest):
+        for place in masked_tokens(encoded.starts, trace.masked, len(trace.response)):
+            labels[encoded.prompt_length + place] = IGNORED
+        if any(label != IGNORED for label in labels[:longest]):
             examples.append({"input_ids": ids[:longest], "labels": labels[:longest]})
     if not examples:
         raise ModelError(
-            f"Of {len(traces)} traces given, none can be trained on (a prompt has to be under {longest} tokens, and to have a completion); "
+            f"Of {len(traces)} traces given, none can be trained on (a prompt has to be under {longest} tokens, and to have a completion whose steps are not all vetoed); "
             "ingest some, or choose a selection that keeps some."
         )
     return examples

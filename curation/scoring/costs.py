@@ -254,6 +254,11 @@ def less_stages(task: Task) -> list[Stage]:
     return stages
 
 
+def segment_stage(task: Task, points: int) -> Stage:
+    """The integrated gradients of all traces' answers."""
+    return Stage("segments", points * task.trace_tokens, memory=task.budget * task.kept)
+
+
 def _widths(module: LinearModule) -> tuple[int, ...]:
     own = (module.d_in,) if module.shares_input == module.name else ()
     return (*own, module.d_out)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,16 +26,32 @@ class Forward:
         hidden: (N, H) last hidden state, as the output head reads it.
         nll: (M,) negative log-likelihood of each completion token, in nats, in float32 (or float64).
         rank: (M,) rank of each completion token among the vocabulary, 1 at the top.
+        slope: (M, H) gradient of each completion token's loss in the hidden state that predicts it; None unless a
+            collector reads it or the pass goes backward.
     """
 
     batch: TokenBatch
     hidden: Tensor
     nll: Tensor
     rank: Tensor
+    slope: Tensor | None = None
 
 
 class Collector:
-    """Reads what flows by in the fused pass. A collector overrides the methods for what it wants to read."""
+    """Reads what flows by in the fused pass. A collector overrides the methods for what it wants to read.
+
+    Attributes:
+        reads_slopes: Whether it wants `Forward.slope`, which costs nothing where the pass goes backward anyway.
+    """
+
+    reads_slopes = False
+
+    def embedding(self, batch: TokenBatch, e: Tensor) -> Tensor:
+        """Called with the (N, H) output of the embedding; the model goes on with what is given back."""
+        return e
+
+    def embedding_gradient(self, batch: TokenBatch, g: Tensor) -> None:
+        """Called in the backward pass with the (N, H) gradient of the summed loss in what the model went on with."""
 
     def forward(self, seen: Forward) -> None:
         """Called once a batch, after the forward pass."""
@@ -52,7 +69,9 @@ class Collector:
     @classmethod
     def goes_backward(cls) -> bool:
         """Whether this collector needs the backward pass."""
-        return cls.output is not Collector.output
+        return (
+            cls.output is not Collector.output or cls.embedding_gradient is not Collector.embedding_gradient
+        )
 
 
 class OncePerInput:
@@ -107,12 +126,12 @@ def fused_pass(
         hidden.detach()[batch.loss_places],
         batch.targets,
         uniform=sampled_labels,
-        slopes=backward,
+        slopes=backward or any(one.reads_slopes for one in collectors),
     )
-    if losses.slope is not None:
+    if backward and losses.slope is not None:
         weighted = losses.slope * batch.weights.to(losses.slope.dtype).unsqueeze(1)
         hidden.backward(torch.zeros_like(hidden).index_copy_(0, batch.loss_places, weighted))  # type: ignore[no-untyped-call]
-    seen = Forward(batch, hidden.detach(), losses.nll, losses.rank)
+    seen = Forward(batch, hidden.detach(), losses.nll, losses.rank, losses.slope)
     with torch.no_grad():
         for collector in collectors:
             collector.forward(seen)
@@ -134,7 +153,7 @@ def hidden_states(
     with ExitStack() as stack:
         stack.enter_context(torch.set_grad_enabled(backward))
         if backward:
-            stack.enter_context(_rooted_at_embedding(model.module))
+            stack.enter_context(_rooted_at_embedding(model.module, batch, collectors))
             for module in modules:
                 stack.enter_context(_watched(module, batch, collectors))
         positions = stack.enter_context(attention(model.module, batch))
@@ -147,9 +166,27 @@ def batches_of(model: LanguageModel, encoded: Sequence[Encoded], token_budget: i
 
 
 @contextmanager
-def _rooted_at_embedding(module: nn.Module) -> Iterator[None]:
+def _rooted_at_embedding(
+    module: nn.Module, batch: TokenBatch, collectors: Sequence[Collector]
+) -> Iterator[None]:
+    """Begin the graph at the embedding's output, or at what the collectors make of it, and show them its gradient."""
+
+    def on_forward(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        for collector in collectors:
+            if type(collector).embedding is not Collector.embedding:
+                output = collector.embedding(batch, output[0].detach()).unsqueeze(0).detach()
+        output.requires_grad_(True)
+        for collector in collectors:
+            if type(collector).embedding_gradient is not Collector.embedding_gradient:
+                output.register_hook(partial(on_backward, collector))  # type: ignore[no-untyped-call]
+        return output
+
+    def on_backward(collector: Collector, gradient: Tensor) -> None:
+        with torch.no_grad():
+            collector.embedding_gradient(batch, gradient[0])
+
     embedding: Any = module.get_input_embeddings()  # type: ignore[operator]
-    handle = embedding.register_forward_hook(lambda _, __, output: output.requires_grad_(True))
+    handle = embedding.register_forward_hook(on_forward)
     try:
         yield
     finally:

@@ -5,7 +5,15 @@ from typing import Any
 
 from curation.errors import ScoringError
 from curation.models.load import load_model
-from curation.scoring.costs import SINGLE, Stage, Task, influence_stages, less_stages, pool_stages
+from curation.scoring.costs import (
+    SINGLE,
+    Stage,
+    Task,
+    influence_stages,
+    less_stages,
+    pool_stages,
+    segment_stage,
+)
 from curation.scoring.features import pool_features
 from curation.scoring.influence.fit import ROUND, covariance_sample
 from curation.scoring.job import Room
@@ -121,6 +129,7 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
     if passes(work.scores):
         stages += pool_stages(task, gradients=gradients, influence=work.influence, projected=projected)
     stages += less_stages(task)
+    stages += [segment_stage(task, work.request.segment_points)] if "segments" in work.scores else []
     base = resident(work.model.device)
     speeds = measure_speeds(work.model, work.modules, read.encoded)
     planned = [_planned(stage, speeds.seconds(stage), base) for stage in stages]

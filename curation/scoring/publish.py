@@ -33,13 +33,15 @@ _GATHERED = {
     "vectors": ("*", "trace_id"),
     "unscored": ("*", "trace_id"),
 }
-# What could not be computed is NULL, by name, and never NaN.
+# What could not be computed is NULL, by name, and never NaN. What is NULL from the start is not defined for the trace.
 NOT_COMPUTED = [
+    """CREATE TABLE _broken AS SELECT trace_id, 'not finite: ' || string_agg(name, ', ' ORDER BY name) AS reason
+       FROM scores WHERE NOT isfinite(value) GROUP BY trace_id""",
     "UPDATE scores SET value = NULL, standard_error = NULL WHERE NOT isfinite(value)",
     "UPDATE scores SET standard_error = NULL WHERE NOT isfinite(standard_error)",
     "INSERT INTO scores SELECT u.trace_id, n.name, NULL, NULL FROM unscored u, (SELECT DISTINCT name FROM scores) n",
-    """INSERT INTO unscored SELECT trace_id, 'not finite: ' || string_agg(name, ', ' ORDER BY name)
-       FROM scores WHERE value IS NULL AND trace_id NOT IN (SELECT trace_id FROM unscored) GROUP BY trace_id""",
+    "INSERT INTO unscored SELECT * FROM _broken WHERE trace_id NOT IN (SELECT trace_id FROM unscored)",
+    "DROP TABLE _broken",
     "CREATE TABLE _sorted AS SELECT * FROM scores ORDER BY name, trace_id",
     "DROP TABLE scores",
     "ALTER TABLE _sorted RENAME TO scores",

@@ -9,7 +9,7 @@ from curation.errors import ScoringError
 
 SCORES = ("influence", "influence-rank", "perplexity", "nll", "rsr", "rds", "gradient-norm")
 # Families that are computed only where they are asked for by name, since they take more than one pass.
-FURTHER: tuple[str, ...] = ("less", "outlier")
+FURTHER: tuple[str, ...] = ("less", "outlier", "grace", "segments")
 # Families that compare traces with queries, and families that need a backward pass.
 OF_QUERIES = {"influence", "influence-rank", "rds", "less"}
 # Families that have passes of their own: a run of these alone does not go over the pool with the model itself.
@@ -45,6 +45,8 @@ class ScoreRequest:
         labels: Of the factors: "sampled" from the model, or the "data"'s own.
         projection: Numbers that less and outlier keep of a gradient; a power of 2.
         contamination: Share of the traces that outlier takes for such; it draws a line, and changes no score.
+        segment_points: Points on the way of the integrated gradients of `segments`; each is a forward and a backward
+            pass.
         max_tokens: Longer traces are not scored, and say so (0: as many as the model has positions for).
         token_budget: Tokens a batch; 0 is as many as are worth it and fit.
         memory_gb: What a run may take beside the model, in GB; 0 is what is free. Factors and query gradients that do
@@ -70,6 +72,7 @@ class ScoreRequest:
     labels: str = "sampled"
     projection: int = 8192
     contamination: float = 0.3
+    segment_points: int = 20
     max_tokens: int = 0
     token_budget: int = 0
     memory_gb: float = 0.0
@@ -103,6 +106,8 @@ class ScoreRequest:
             raise ScoringError(f"--projection is a power of 2 such as 8192, not {self.projection}.")
         if not 0 < self.contamination <= 0.5:
             raise ScoringError(f"--contamination lies between 0 and 0.5, not at {self.contamination:g}.")
+        if self.segment_points < 1:
+            raise ScoringError("Segments need at least one point (--segment-points).")
         if self.token_budget < 0 or self.memory_gb < 0 or self.factor_block < 0 or self.max_tokens < 0:
             raise ScoringError("A token budget, memory, block width or number of tokens is never below 0.")
 

@@ -22,6 +22,7 @@ from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for
+from curation.scoring.segments import segment_slice
 from curation.scoring.shards import counted_slice, score_slice, step_slice
 from curation.scoring.slices import cut
 from curation.scoring.stages import directions_of
@@ -154,6 +155,15 @@ def _run(
         )
     if "less" in work.scores:
         less(work, job, ids, reporter)
+    if "segments" in work.scores:
+        over_pool(
+            job,
+            work,
+            ids,
+            reporter,
+            lambda part, budget, told: segment_slice(work, part, budget, told),
+            stage="segments",
+        )
     reporter.start("publishing", 0)
     publish_run(
         project,

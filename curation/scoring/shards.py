@@ -7,7 +7,9 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from curation.scoring.by_step import step_of_tokens
 from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.grace import Grace
 from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.influence.directions import Directions, Influence
 from curation.scoring.influence.steps import influence_by_token
@@ -21,7 +23,9 @@ from curation.scoring.vector_columns import vector_column
 from curation.scoring.work import Work, needs_gradients
 
 OnBatch = Callable[[int], None]
-SpanRow = tuple[str, int, int, int, str, float]
+SpanRow = tuple[str, int, int, int, str, float | None]
+# Scores that not every trace has, for lack of a final answer or of steps: their NaN is no failure.
+UNDEFINED = {"grace", "segment-share"}
 TokenRow = tuple[str, str, tuple[int, ...], np.ndarray]
 
 
@@ -44,14 +48,16 @@ def score_slice(
         on_batch: Told the number of tokens after each batch.
 
     Returns:
-        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll), vectors,
-        sketches (projected gradients) and unscored.
+        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll and grace),
+        vectors, sketches (projected gradients) and unscored.
     """
     count, device = len(part.encoded), work.model.device
     likelihood, ranks = Likelihood.of(count, device), RankSurprisal.of(count, device)
     embedding, norm = Embedding(), GradientNorm.of(count, device)
     influence = Influence.of(directions, count, device) if directions else None
     collectors: list[Collector] = [likelihood, ranks, embedding]
+    grace = Grace.of(part) if "grace" in work.scores else None
+    collectors += [grace] if grace else []
     if needs_gradients(work.scores):
         collectors += [norm, *([influence] if influence else [])]
     sketched = _sketched(work, count)
@@ -75,6 +81,8 @@ def score_slice(
     sketches = sketched.projected.cpu().float() if sketched else torch.zeros(0, 1)
     if sketched:
         columns |= {f"outlier-l{p}": sketches.double().norm(p, dim=1) for p in (1, 2)}
+    if grace:
+        columns["grace"] = grace.mean
     halves: dict[str, Tensor] = {}
     single = torch.zeros(count, 0)
     if directions and influence:
@@ -86,12 +94,16 @@ def score_slice(
             halves |= {
                 f"{half}/{group}": column for group, column in zip(groups, values.unbind(1), strict=True)
             }
+    spans = [(i, "grace", values.cpu().numpy()) for i, values in (grace.by_step if grace else {}).items()]
     by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
     return {
         "scores": by_trace(part.trace_ids, columns),
         "halves": by_trace(part.trace_ids, halves),
         "query_scores": _query_table(part.trace_ids, directions.query_ids if directions else [], single),
-        "steps": _span_table([row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]),
+        "steps": span_table(
+            [row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]
+            + [row for i, name, values in spans for row in span_rows(part, i, name, values, part.steps[i])]
+        ),
         "vectors": _vector_table(part.trace_ids, embedding),
         "sketches": pa.table(
             {"trace_id": part.trace_ids if sketched else [], "sketch": vector_column(sketches)},
@@ -137,7 +149,7 @@ def step_slice(
                 if keeps_tokens and np.isfinite(column).all():
                     tokens.append((part.trace_ids[i], name, part.encoded[i].starts, column))
         on_batch(batch.tokens)
-    return {"steps": _span_table(rows), "tokens": _token_table(tokens)}
+    return {"steps": span_table(rows), "tokens": _token_table(tokens)}
 
 
 def _variants(directions: Directions, scores: Tensor, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
@@ -163,15 +175,20 @@ def _query_table(trace_ids: list[str], query_ids: list[str], values: Tensor) -> 
 
 def sums_by_step(part: Slice, index: int, by_token: np.ndarray) -> np.ndarray:
     """(S,) a trace's values of completion tokens, added up by step; a token belongs to the step in which it starts."""
-    spans = part.steps[index]
-    starts = np.array([start for start, _ in spans])
-    step = np.clip(np.searchsorted(starts, np.array(part.encoded[index].starts), side="right") - 1, 0, None)
-    return np.bincount(step, weights=by_token, minlength=len(spans))
+    step = step_of_tokens(part.encoded[index].starts, part.steps[index])
+    return np.bincount(step, weights=by_token, minlength=len(part.steps[index]))
 
 
 def _by_step(part: Slice, index: int, name: str, by_token: np.ndarray) -> list[SpanRow]:
-    spans, sums = part.steps[index], sums_by_step(part, index, by_token)
-    return [(part.trace_ids[index], s, *spans[s], name, float(sums[s])) for s in range(len(spans))]
+    return span_rows(part, index, name, sums_by_step(part, index, by_token), part.steps[index])
+
+
+def span_rows(
+    part: Slice, index: int, name: str, values: np.ndarray, spans: Sequence[tuple[int, int]]
+) -> list[SpanRow]:
+    """(S,) values of a trace's steps or segments as rows of the shards' table steps; NaN is not computed."""
+    found = [None if np.isnan(value) else float(value) for value in values]
+    return [(part.trace_ids[index], s, *spans[s], name, found[s]) for s in range(len(spans))]
 
 
 def by_trace(trace_ids: list[str], columns: dict[str, Tensor]) -> pa.Table:
@@ -183,12 +200,20 @@ def by_trace(trace_ids: list[str], columns: dict[str, Tensor]) -> pa.Table:
         {
             "trace_id": pa.array(trace_ids * len(columns), pa.string()),
             "name": pa.array([name for name in columns for _ in trace_ids], pa.string()),
-            "value": pa.array(values, pa.float64()),
+            "value": pa.array(values, pa.float64(), mask=_undefined(columns, values)),
         }
     )
 
 
-def _span_table(rows: list[SpanRow]) -> pa.Table:
+def _undefined(columns: dict[str, Tensor], values: np.ndarray) -> np.ndarray:
+    """Which values are NaN by definition, and not since something broke."""
+    by_definition = [name in UNDEFINED for name, column in columns.items() for _ in range(len(column))]
+    undefined: np.ndarray = np.isnan(values) & np.array(by_definition, dtype=bool)
+    return undefined
+
+
+def span_table(rows: list[SpanRow]) -> pa.Table:
+    """Rows of steps or segments as the shards' table steps."""
     schema = pa.schema(
         {
             "trace_id": pa.string(),

@@ -23,6 +23,7 @@ class Slice:
         trace_ids: Those that can be scored.
         encoded: Their tokens.
         steps: Their steps, as character spans of the response.
+        responses: Their responses.
         unscored: Those that cannot, each with the reason.
         characters: Length of all texts, for the progress.
     """
@@ -30,6 +31,7 @@ class Slice:
     trace_ids: list[str]
     encoded: list[Encoded]
     steps: list[list[tuple[int, int]]]
+    responses: list[str]
     unscored: list[tuple[str, str]]
     characters: int
 
@@ -70,7 +72,7 @@ def read_slice(
     if ordered:
         places = {trace_id: place for place, trace_id in enumerate(trace_ids)}
         rows.sort(key=lambda row: places[row[0]])
-    part = Slice([], [], [], [], sum(len(text) for _, *texts in rows for text in texts))
+    part = Slice([], [], [], [], [], sum(len(text) for _, *texts in rows for text in texts))
     for trace_id, prompt, response, system in rows:
         length = len(prompt) + len(response) + len(system)
         if length > limit * CHARACTERS_A_TOKEN:
@@ -89,4 +91,5 @@ def read_slice(
             part.trace_ids.append(trace_id)
             part.encoded.append(one)
             part.steps.append(split_steps(response))
+            part.responses.append(response)
     return part

@@ -1,7 +1,8 @@
 """Vetoed steps: what stays in a trace and leaves the loss."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from curation.selection.select import Selection
 from curation.store.catalogue import Catalogue
 from curation.store.log import CURRENT_STEPS
 
@@ -15,14 +16,24 @@ def masked_spans(catalogue: Catalogue, decision_number: int) -> dict[str, Spans]
         f"SELECT trace_id, start, stop FROM ({CURRENT_STEPS.format(upto='number <= ?')}) ORDER BY ALL",
         [decision_number],
     )
+    return merged(rows)
+
+
+def merged(steps: Iterable[tuple[str, int, int]]) -> dict[str, Spans]:
+    """Steps, sorted by trace id, start and stop, as the spans of each trace; those that touch are one."""
     spans: dict[str, list[tuple[int, int]]] = {}
-    for trace_id, start, stop in rows:
+    for trace_id, start, stop in steps:
         of_trace = spans.setdefault(trace_id, [])
         if of_trace and start <= of_trace[-1][1]:
             of_trace[-1] = (of_trace[-1][0], max(stop, of_trace[-1][1]))
         else:
             of_trace.append((start, stop))
     return dict(spans)
+
+
+def masks_of(catalogue: Catalogue, selection: Selection) -> dict[str, Spans]:
+    """The spans that carry no loss in a selection's traces, after the decisions that it applied."""
+    return of_selected(masked_spans(catalogue, selection.decision_number), selection.selected_ids)
 
 
 def segments(text: str, masked: Spans) -> list[tuple[str, bool]]:

@@ -25,9 +25,24 @@ KINDS = (
     "outlier-forest",
     "outlier-l2",
     "outlier-l1",
+    "grace",
+    "segment-share",
 )
 GROUPS = ("gold", "correct", "incorrect")
-SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even", "less"}
+SIGNED = {
+    "influence",
+    "influence-consensus",
+    "influence-mean",
+    "influence-cosine",
+    "influence-even",
+    "less",
+    "grace",
+}
+
+
+def is_signed(name: str) -> bool:
+    """Whether a score has a sign that means something."""
+    return name.partition("/")[0] in SIGNED
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,7 @@ class Column:
     @property
     def signed(self) -> bool:
         """Whether the score has a sign that means something: influence, where positive is helpful."""
-        return self.name.partition("/")[0] in SIGNED
+        return is_signed(self.name)
 
     @property
     def counts(self) -> bool:

@@ -46,13 +46,52 @@ def decide(
         raise ProjectError(f"{verdict!r} is no verdict; use keep, veto or undecided.")
     if step and (verdict == "keep" or not 0 <= step[0] < step[1]):
         raise ProjectError(f"Step {step} cannot be given {verdict!r}: a step is vetoed, or undecided.")
-    unique = list(dict.fromkeys(trace_ids))
+    start, stop = step or (None, None)
+    places = [(trace_id, start, stop) for trace_id in dict.fromkeys(trace_ids)]
+    return _decide(project, places, verdict, reason, note, actor)
+
+
+def veto_steps(
+    project: Project,
+    steps: Sequence[tuple[str, int, int]],
+    *,
+    reason: str = "",
+    note: str = "",
+    actor: str = "",
+) -> Decided:
+    """Take many steps out of the loss, as one decision that one undo takes back. On disk when this returns.
+
+    Args:
+        project: The project.
+        steps: Trace id, start and stop of each, in characters of the response.
+        reason: Why, in a word or two.
+        note: Anything more.
+        actor: Who decides.
+
+    Raises:
+        ProjectError: A span is empty or out of place, or the log stays locked.
+    """
+    for trace_id, start, stop in steps:
+        if not 0 <= start < stop:
+            raise ProjectError(f"Step {(start, stop)} of {trace_id} is no step; nothing was decided.")
+    return _decide(project, list(dict.fromkeys(steps)), "veto", reason, note, actor)
+
+
+def _decide(
+    project: Project,
+    places: Sequence[tuple[str, int | None, int | None]],
+    verdict: Verdict,
+    reason: str,
+    note: str,
+    actor: str,
+) -> Decided:
+    """One verdict on traces and steps, as one batch of events."""
 
     def write(log: Connection) -> Decided:
-        events = [(trace_id, verdict, reason, note, None, *(step or (None, None))) for trace_id in unique]
+        events = [(trace_id, verdict, reason, note, None, start, stop) for trace_id, start, stop in places]
         return append(log, events, actor)
 
-    return transaction(project, write) if unique else Decided(0, 0)
+    return transaction(project, write) if places else Decided(0, 0)
 
 
 def undo(project: Project, *, actor: str | None = None) -> Decided:

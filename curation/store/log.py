@@ -105,7 +105,7 @@ def append(log: Connection, events: Sequence[tuple[Any, ...]], actor: str) -> De
         "stop": pa.array(columns[6], pa.int32()),
     }
     load(log, "decisions", pa.table(data))
-    return Decided(count, first + count - 1)
+    return Decided(len(set(columns[0])), first + count - 1)
 
 
 def transaction(project: Project, work: Callable[[Connection], Result]) -> Result:

@@ -11,6 +11,22 @@ _SENTENCE = re.compile(
 )
 _LIST_NUMBER = re.compile(r"\s*\d+[.)]\s*")
 
+# How a paragraph begins that turns back on what was thought before (2602.00425, its authors' code).
+TURNS = (
+    "Wait",
+    "Alternatively",
+    "But wait",
+    "But alternatively",
+    "But just to",
+    "However",
+    "Not sure",
+    "Going back",
+    "Backtrack",
+    "Trace back",
+    "Another",
+)
+_TURN = re.compile(rf"\s*(?:{'|'.join(TURNS)})\b")
+
 # What opens and closes a block that is never cut: a code fence, display mathematics.
 _DELIMITER = re.compile(r"`{3,}|\$\$|(?<!\\)\\[\[\]]")
 _CLOSER = {"`": "`", "$$": "$$", r"\[": r"\]"}
@@ -31,6 +47,19 @@ def split_steps(text: str) -> list[tuple[int, int]]:
     pauses = (_PARAGRAPH, _LINE, _SENTENCE)
     cuts = next(filter(None, (_cuts(text, pause, blocks) for pause in pauses)), [])
     return list(pairwise([0, *cuts, len(text)]))
+
+
+def split_segments(text: str) -> list[tuple[int, int]]:
+    """Split a response where it turns: steps put together up to the next that begins with one of `TURNS`.
+
+    Where none does, each step is a segment of its own.
+
+    Returns:
+        Spans as of `split_steps`; a segment is one or more whole steps.
+    """
+    steps = split_steps(text)
+    turns = [start for start, _ in steps[1:] if _TURN.match(text, start)]
+    return list(pairwise([0, *turns, len(text)])) if turns else steps
 
 
 def _cuts(text: str, pattern: re.Pattern[str], blocks: list[tuple[int, int]]) -> list[int]:

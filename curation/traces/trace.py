@@ -20,6 +20,8 @@ class Trace:
         metadata: Every other column of the source row, as plain JSON values.
         source: File or dataset that the row came from.
         source_row: Its line in a file, or its index in a dataset, counted from 1.
+        masked: Start and stop, in characters of the response, of what carries no loss in training: its vetoed steps, as
+            `selection.masks` has them.
     """
 
     prompt: str
@@ -29,12 +31,13 @@ class Trace:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     source_row: int = 0
+    masked: tuple[tuple[int, int], ...] = ()
 
     @property
     def trace_id(self) -> str:
         """16 hex digits of the hash of what the model would learn: system, prompt and response.
 
-        Source, answer and metadata stay out of it, so the same trace found twice is one trace and a
+        Source, answer, metadata and masks stay out of it, so the same trace found twice is one trace and a
         decision on it survives a new ingest.
         """
         return content_id(self.system, self.prompt, self.response)

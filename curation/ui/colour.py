@@ -8,6 +8,15 @@ from curation.ui.markup import escape
 from curation.ui.mirror import key_for, value_of
 from curation.ui.session import Session
 
+LEGENDS = {
+    "grace": ":blue[Blue, +] pulls the last hidden state where the answer and the steps before do, :orange[orange, −] against "
+    "them. The trace has the mean of its steps.",
+    "segment-strength": "Darker: the log-likelihood of the final answer rests more on this segment (integrated gradients). "
+    "The segment with the answer has no value.",
+    "segment-consistency": "Darker: the segment's tokens agree more in direction, all for or all against the final answer; above "
+    "0.8 a segment counts as unimportant.",
+}
+
 
 def score_of(steps: dict[str, list[StepValue]]) -> str:
     """The score that the reviewer chose to colour the steps; "" if none was split over steps."""
@@ -25,7 +34,8 @@ def score_of(steps: dict[str, list[StepValue]]) -> str:
         key=key_for("reader_colour", name),
         on_change=_coloured,
         format_func=_step_label,
-        help="What learning a step does to the completions of a group; nll says how surprising the step is.",
+        help="What learning a step does to the completions of a group; nll says how surprising the step is, grace how far it "
+        "is in line with the answer, segment-strength how much the answer rests on it.",
     )
     return name
 
@@ -62,4 +72,6 @@ def legend(name: str, by_token: bool, rounded: bool) -> str:
             f"{'The tokens add up to the step in which they start; ∎ is the end of the response. ' if by_token else ''}"
             f"The steps add up to the trace{', within the rounding of bfloat16' if rounded else ''}."
         )
+    if name in LEGENDS:
+        return LEGENDS[name]
     return "Darker is more surprising: negative log-likelihood in nats. The steps add up to the trace."

@@ -132,7 +132,7 @@ def _response(session: Session, trace: Reading, highlights: list[str]) -> None:
             )
     if vetoed:
         st.caption(
-            f"{plural(len(vetoed), 'step')} vetoed: in the trace, but not in the loss, in the export formats that can say so."
+            f"{plural(len(vetoed), 'step')} vetoed: in the trace, but not in the loss of trainings and of the export formats that can say so."
         )
     if show in (RENDERED, BESIDE):
         with right:

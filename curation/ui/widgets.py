@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from curation.store.browse import TraceLine
-from curation.store.columns import Column
+from curation.store.columns import Column, is_signed
 from curation.store.reading import StepValue
 from curation.traces.difference import Piece
 from curation.ui.format import MARKS, MISSING, number, one_line, place, plural, short_id, whole
@@ -145,7 +145,7 @@ def step_view(
 
     values = [abs(step.value) for step in steps if step.value is not None]
     largest = max(values, default=0.0) or 1.0
-    signed = name.startswith("influence")
+    signed = is_signed(name)
     largest_token = max((abs(token.value or 0.0) for token in tokens), default=0.0) or 1.0
     shown = []
     for place_, step in enumerate(steps, 1):
@@ -182,7 +182,7 @@ def _token(text: str, value: float | None, name: str, largest: float) -> dict[st
     """A token for the component; without text it is the end of the sequence."""
     if value is None:
         return {"text": text, "title": "", "share": None}
-    label = number(value, signed=name.startswith("influence"))
+    label = number(value, signed=is_signed(name))
     where = "" if text else "End of the response: "
     return {"text": text, "title": f"{where}{name} {label}", "share": value / largest}
 

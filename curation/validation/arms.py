@@ -2,15 +2,17 @@
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from curation.errors import ScoringError
 from curation.selection.choose import Floats, choose
+from curation.selection.masks import Spans, masks_of
 from curation.selection.pool import read_pool
 from curation.selection.recipes import Recipe, kept_count, score_names
 from curation.selection.resolve import resolve
 from curation.selection.select import Selection, assemble
+from curation.selection.traces import read_traces
 from curation.store.catalogue import Catalogue
 from curation.store.verdicts import verdicts_of
 from curation.traces.trace import Trace
@@ -28,6 +30,7 @@ class Arm:
         trace_ids: What it selects, decisions applied, sorted.
         keep: Share of all traces that was asked for.
         tokens: Completion tokens of what it selects; None where no run has counted them.
+        masks: What carries no loss in its traces: their vetoed steps, by trace id.
     """
 
     name: str
@@ -35,11 +38,13 @@ class Arm:
     trace_ids: tuple[str, ...]
     keep: float | None = None
     tokens: int | None = None
+    masks: Mapping[str, Spans] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """12 hex digits of the hash of what is selected."""
-        return hashlib.sha256("\n".join(self.trace_ids).encode()).hexdigest()[:12]
+        """12 hex digits of the hash of what is learned from: the traces, less what is masked of them."""
+        masked = [f"{one} {[tuple(span) for span in self.masks[one]]}" for one in sorted(self.masks)]
+        return hashlib.sha256("\n".join([*self.trace_ids, *masked]).encode()).hexdigest()[:12]
 
     @property
     def groups(self) -> set[str]:
@@ -72,7 +77,7 @@ def make_arm(catalogue: Catalogue, name: str, recipe: Recipe, tokens: Floats | N
     selection = made(bisect_left(range(traces), wanted, key=lambda count: made(count).counts.kept))
     if not selection.selected_ids:
         raise ScoringError(f"Recipe {name} selects no trace to train on; keep a larger share.")
-    return arm_of(name, selection, recipe.keep, tokens)
+    return arm_of(catalogue, name, selection, recipe.keep, tokens)
 
 
 def selections(catalogue: Catalogue, resolved: Recipe) -> tuple[Callable[[int], Selection], int]:
@@ -87,10 +92,13 @@ def selections(catalogue: Catalogue, resolved: Recipe) -> tuple[Callable[[int], 
     return made, len(pool.trace_ids)
 
 
-def arm_of(name: str, selection: Selection, keep: float | None, tokens: Floats | None) -> Arm:
-    """The arm that is trained on a selection."""
+def arm_of(
+    catalogue: Catalogue, name: str, selection: Selection, keep: float | None, tokens: Floats | None
+) -> Arm:
+    """The arm that is trained on a selection; steps that people vetoed carry no loss in any arm."""
     total = None if tokens is None else round(float(tokens[selection.selected].sum()))
-    return Arm(name, selection.recipe, selection.selected_ids, keep, total)
+    masks = masks_of(catalogue, selection)
+    return Arm(name, selection.recipe, selection.selected_ids, keep, total, masks)
 
 
 def make_arms(
@@ -109,15 +117,5 @@ def make_arms(
 
 
 def traces_of(catalogue: Catalogue, arm: Arm) -> list[Trace]:
-    """The traces of an arm, in the order of their ids."""
-    return texts_of(catalogue, arm.trace_ids)
-
-
-def texts_of(catalogue: Catalogue, trace_ids: Sequence[str]) -> list[Trace]:
-    """Some traces, in the order of their ids."""
-    rows = catalogue.rows(
-        """SELECT prompt, response, answer, system FROM traces
-           WHERE trace_id IN (SELECT unnest($1)) ORDER BY trace_id""",
-        [list(trace_ids)],
-    )
-    return [Trace(prompt, response, answer, system) for prompt, response, answer, system in rows]
+    """The traces of an arm, in the order of their ids, with what is masked of them."""
+    return read_traces(catalogue, arm.trace_ids, arm.masks)

@@ -70,4 +70,4 @@ def _nearest(catalogue: Catalogue, target: float, keep: float | None, seed: int,
 
     reached = bisect_left(range(traces), target, key=total)
     nearest = min((max(reached - 1, 0), reached), key=lambda count: abs(total(count) - target))
-    return arm_of(RANDOM_BY_TOKENS, made(nearest), keep, tokens)
+    return arm_of(catalogue, RANDOM_BY_TOKENS, made(nearest), keep, tokens)

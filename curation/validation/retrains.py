@@ -25,11 +25,11 @@ from curation.scoring.likelihood import Likelihood
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.work import read_queries
 from curation.selection.choose import order_by_lot
+from curation.selection.traces import read_traces
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.frame import frame_of
 from curation.store.project import Project
 from curation.store.publish import write_whole
-from curation.validation.arms import texts_of
 from curation.validation.bank import Bank
 from curation.validation.measure import LIKELIHOOD_BUDGET
 
@@ -124,7 +124,7 @@ def _train_one(catalogue: Catalogue, plan: BankPlan, number: int, seed: int, pat
     output = path.with_suffix(".model")
     shutil.rmtree(output, ignore_errors=True)
     settings = replace(plan.settings, seed=seed, shuffled=plan.shuffled)
-    traces = texts_of(catalogue, ids)
+    traces = read_traces(catalogue, ids)
     if not plan.shuffled:
         traces = [traces[place] for place in order_by_lot(seed, ids)]
     try:

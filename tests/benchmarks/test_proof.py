@@ -11,16 +11,18 @@ from scipy.stats import t as student
 
 from benchmarks.figures import RESULTS
 from benchmarks.proof.detection import Planted, detection, oracle_order, retention
+from benchmarks.proof.masked import OWN, masked, text_of
 from benchmarks.proof.page import page
 from benchmarks.proof.plan import DEFAULT, FULL
 from benchmarks.proof.position import by_position
 from benchmarks.proof.shipped import shipped
-from benchmarks.proof.summary import minus, steps, summary
+from benchmarks.proof.summary import masked_summary, minus, steps, summary
 from curation.demo.proved import FILE, proved
 from curation.scoring.score import score
 from curation.selection.recipes import RECIPES
 from curation.store.catalogue import open_catalogue
 from curation.store.project import create_project
+from curation.validation.arms import Arm
 from tests.scoring.conftest import TRACES, WORDS, ask_for, fill, values
 from tests.tiny import save_tiny
 
@@ -80,6 +82,41 @@ def test_detection_and_retention_by_hand() -> None:
     assert left == {"rare kept": 1.0, "flawed kept": 1.0, "systematic kept": 0.0}
     assert set(oracle_order(planted)[:3]) == {0, 2, 4}
     assert set(oracle_order(planted, seed=1)[3:]) == {1, 3}
+
+
+def test_masking_and_dropping_lose_no_more_than_their_share_of_the_tokens(tmp_path: Path) -> None:
+    model = save_tiny(tmp_path / "model", "llama", WORDS)
+    project = fill(create_project(tmp_path / "project"), TRACES)
+    request = ask_for(model, scores=("grace", "segments"), segment_points=2)
+    run_id = score(project, request).run_id
+    catalogue = open_catalogue(project)
+    names = tuple(sorted(trace.trace_id for trace in TRACES))
+    planted = Planted(
+        names, np.array(["none"] * len(names)), np.zeros(len(names), bool), np.arange(len(names)) % 3
+    )
+    text = text_of(catalogue, planted, model)
+    arms = []
+
+    def train(arm: Arm, seed: int) -> list[float]:
+        arms.append(arm)
+        return [0.5 + seed / 10, -1.0]
+
+    runs = {"grace": (run_id, "grace"), "segments": (run_id, "segment-strength")}
+    found = masked(catalogue, planted, text, runs, np.arange(len(names)), (0.1, 0.3), 2, train)
+    catalogue.close()
+    assert text.tokens == sum(text.size(step) for step in text.steps)
+    for name, shares in found.items():
+        for share, figures in shares.items():
+            assert figures["trained"] == [[0.5, -1.0], [0.6, -1.0]]
+            if share != OWN and "segments" not in name:
+                assert float(share) - 0.05 < figures["tokens"] <= float(share)
+    assert found["everything"][OWN]["tokens"] == 0
+    oracle = sum(text.size(step) for step in text.planted) / text.tokens
+    assert found["masking by the oracle"][OWN]["tokens"] == pytest.approx(oracle)
+    assert next(arm for arm in arms if arm.name.startswith("dropping")).trace_ids == names[:18]
+    summed = masked_summary([{"masked": found}, {"masked": found}])
+    assert summed["masking by grace"]["0.1"]["accuracy"][0] == pytest.approx(0.55)
+    assert summed["masking by grace"]["0.1"]["minus_everything"][0] == 0
 
 
 def test_no_pool_is_both_chosen_on_and_reported() -> None:

@@ -140,3 +140,11 @@ def test_a_plan_reads_like_a_table(project: Project, model_folder: Path) -> None
     assert "20 traces" in said
     assert "gold 4, incorrect 3" in said
     assert [line.split()[0] for line in said.splitlines()[2:-1]][-1] == "in"
+
+
+def test_segments_are_planned_by_their_points(project: Project, model_folder: Path) -> None:
+    bare = plan_run(project, ask_for(model_folder, scores=("grace",)))
+    assert [stage.name for stage in bare.stages] == ["scoring"]
+    planned = plan_run(project, ask_for(model_folder, scores=("grace", "segments"), segment_points=5))
+    assert [stage.name for stage in planned.stages] == ["scoring", "segments"]
+    assert planned.passes == pytest.approx(bare.passes + 10)

@@ -20,6 +20,16 @@ def test_all_traces_or_those_that_a_selection_keeps(tmp_path: Path) -> None:
     assert [trace.answer for trace in selected_traces(project, "all")] == ["0", "4"]
 
 
+def test_vetoed_steps_of_a_selection_carry_no_loss(tmp_path: Path) -> None:
+    project = project_of(tmp_path / "p", ["a", "b", "c"])
+    save_selection(project, "all", Recipe("random", keep=1.0))
+    decide(project, ["b"], "veto", step=(0, 5))
+    assert [trace.masked for trace in selected_traces(project, "all")] == [(), ((0, 5),), ()]
+    assert [trace.masked for trace in selected_traces(project, None)] == [(), (), ()]  # no decision counts
+    decide(project, ["b"], "undecided", step=(0, 5))
+    assert not any(trace.masked for trace in selected_traces(project, "all"))
+
+
 def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SelectionError, match="no traces to learn from"):
         selected_traces(project_of(tmp_path / "p", []), None)

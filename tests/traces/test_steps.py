@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from curation.traces.steps import split_steps
+from curation.traces.steps import split_segments, split_steps
 
 PIECES = [
     "a", "Word.", " ", "\n", "\n\n", "\t", "\r\n", "```", "```py\n", "$$", "\\[", "\\]", "\\\\[2pt]", "$",
@@ -90,3 +90,30 @@ def test_ten_times_the_text_takes_about_ten_times_as_long(unit: str) -> None:
         return time.process_time() - start
 
     assert seconds(2_000_000) < 40 * max(seconds(200_000), 0.005)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "A.\n\nB.\n\nWait, no.\n\nC.\n\n  However d.",
+            ["A.\n\nB.\n\n", "Wait, no.\n\nC.\n\n  ", "However d."],
+        ),
+        ("Wait.\n\nA.\n\nWaiting.", ["Wait.\n\n", "A.\n\n", "Waiting."]),
+        ("One.\nTwo.\nThree.", ["One.\n", "Two.\n", "Three."]),
+        ("", []),
+    ],
+)
+def test_segments_are_steps_up_to_a_turn_or_single_steps_where_none_turns(
+    text: str, expected: list[str]
+) -> None:
+    assert [text[start:stop] for start, stop in split_segments(text)] == expected
+
+
+def test_segments_are_made_of_whole_steps_whatever_the_text() -> None:
+    draw = random.Random(3)
+    for _ in range(300):
+        text = "".join(draw.choice([*PIECES, "\n\nWait, ", "\n\nAlternatively"]) for _ in range(30))
+        segments, borders = split_segments(text), {start for start, _ in split_steps(text)}
+        assert "".join(text[start:stop] for start, stop in segments) == text
+        assert all(start in borders for start, _ in segments)

@@ -72,3 +72,22 @@ def test_what_selects_nothing_or_was_not_scored_is_refused(catalogue: Catalogue)
         make_arm(catalogue, "random", Recipe("random", keep=0.001))
     with pytest.raises(SelectionError, match="rds"):
         make_arms(catalogue, ["rds+"], 0.5, 1)
+
+
+def test_vetoed_steps_carry_no_loss_in_any_arm_and_make_it_another_one(project: Project) -> None:
+    before = open_catalogue(project)
+    random, best, _ = make_arms(before, NAMES, 0.9, 1)[0]
+    both = next(one for one in best.trace_ids if one in random.trace_ids)
+    decide(project, [both], "veto", step=(0, 8))
+    before.refresh()
+    for old, new in zip((random, best), make_arms(before, NAMES, 0.9, 1)[0], strict=False):
+        assert new.trace_ids == old.trace_ids
+        assert new.masks == {both: [(0, 8)]}
+        assert new.digest != old.digest
+        assert {trace.trace_id: trace.masked for trace in traces_of(before, new) if trace.masked} == {
+            both: ((0, 8),)
+        }
+    decide(project, [both], "undecided", step=(0, 8))
+    before.refresh()
+    assert [arm.digest for arm in make_arms(before, NAMES, 0.9, 1)[0][:2]] == [random.digest, best.digest]
+    before.close()

@@ -13,11 +13,11 @@ from curation.errors import ScoringError
 from curation.models.encode import encode
 from curation.models.train import TrainSettings, train
 from curation.selection.choose import order_by_lot
+from curation.selection.traces import read_traces
 from curation.store.catalogue import open_catalogue
 from curation.store.frame import frame_of
 from curation.store.project import Project
 from curation.store.queries import load_queries
-from curation.validation.arms import texts_of
 from curation.validation.bank import Bank
 from curation.validation.lds import Lds, ceiling, lds
 from curation.validation.lds_report import LdsReport, LdsRow, keep_report, kept_report, lds_report
@@ -96,7 +96,7 @@ def _by_hand(project: Project, plan: BankPlan, output: Path, *, shuffled: bool =
     """Log-likelihood of each query after training on part 0, by transformers alone."""
     catalogue = open_catalogue(project)
     ids = frame_of(catalogue).names_of(np.flatnonzero(part_of(catalogue, 0, plan.share)))
-    traces = texts_of(catalogue, ids)
+    traces = read_traces(catalogue, ids)
     if not shuffled:
         traces = [traces[place] for place in order_by_lot(0, ids)]
     settings = replace(plan.settings, shuffled=shuffled)
