@@ -21,9 +21,20 @@ KINDS = (
     "influence-cosine",
     "influence-rank",
     "influence-even",
+    "lossdiff",
+    "irm",
+    "difficulty",
 )
 GROUPS = ("gold", "correct", "incorrect")
-SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even"}
+SIGNED = {
+    "influence",
+    "influence-consensus",
+    "influence-mean",
+    "influence-cosine",
+    "influence-even",
+    "lossdiff",
+    "irm",
+}
 
 
 @dataclass(frozen=True)
