@@ -81,7 +81,10 @@ def score(
     ] = "",
     scores: Annotated[
         str,
-        typer.Option(help="all, or some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm."),
+        typer.Option(
+            help="all, or some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm; and of lossdiff,irm,difficulty, "
+            "which all leaves out, as in all,lossdiff."
+        ),
     ] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     dtype: Annotated[
@@ -133,7 +136,12 @@ def score(
     memory_gb: Annotated[
         float, typer.Option(min=0, help="Memory to take beside the model, in GB; 0: what is free.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the factor sample and its labels.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the factor sample and its labels, and of tuning.")] = 0,
+    tune_epochs: Annotated[
+        float, typer.Option(help="Passes over a group's queries, for lossdiff and irm.")
+    ] = 1.0,
+    tune_learning_rate: Annotated[float, typer.Option(min=0, help="Of these; 0: what train takes.")] = 0.0,
+    irm_beta: Annotated[float, typer.Option(help="DPO's beta, for irm.")] = 0.1,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what it would take, and compute nothing.")
     ] = False,
@@ -163,6 +171,9 @@ def score(
             token_budget=token_budget,
             memory_gb=memory_gb,
             seed=seed,
+            tune_epochs=tune_epochs,
+            tune_learning_rate=tune_learning_rate,
+            irm_beta=irm_beta,
         )
     if plan:
         from curation.scoring.plan import plan_run

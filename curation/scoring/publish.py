@@ -16,6 +16,7 @@ from curation.scoring.by_query import add_scores_by_query
 from curation.scoring.influence.directions import Directions
 from curation.scoring.job import Job
 from curation.scoring.rds import Embedding
+from curation.scoring.tuned import tuning_of
 from curation.scoring.work import QuerySet, Work
 from curation.store.database import Connection, literal, load
 from curation.store.project import Project
@@ -32,13 +33,13 @@ _GATHERED = {
     "vectors": ("*", "trace_id"),
     "unscored": ("*", "trace_id"),
 }
-# What could not be computed is NULL, by name, and never NaN.
+# What could not be computed is NULL, by name, and never NaN. That a trace's problem has no answers is no failing of its own.
 NOT_COMPUTED = [
     "UPDATE scores SET value = NULL, standard_error = NULL WHERE NOT isfinite(value)",
     "UPDATE scores SET standard_error = NULL WHERE NOT isfinite(standard_error)",
     "INSERT INTO scores SELECT u.trace_id, n.name, NULL, NULL FROM unscored u, (SELECT DISTINCT name FROM scores) n",
     """INSERT INTO unscored SELECT trace_id, 'not finite: ' || string_agg(name, ', ' ORDER BY name)
-       FROM scores WHERE value IS NULL AND trace_id NOT IN (SELECT trace_id FROM unscored) GROUP BY trace_id""",
+       FROM scores WHERE value IS NULL AND split_part(name, '/', 1) NOT IN ('irm', 'difficulty') AND trace_id NOT IN (SELECT trace_id FROM unscored) GROUP BY trace_id""",
     "CREATE TABLE _sorted AS SELECT * FROM scores ORDER BY name, trace_id",
     "DROP TABLE scores",
     "ALTER TABLE _sorted RENAME TO scores",
@@ -114,6 +115,7 @@ def _parameters(work: Work, key: str, directions: Directions | None) -> dict[str
         "template": work.catalogue.project.template,
         "files": [name for name in work.catalogue.files if name.startswith(("batches/", "queries/"))],
         "groups": work.queries.sizes,
+        "tuning": asdict(tuning_of(work.request)) if {"lossdiff", "irm"} & work.scores else {},
         "queries_left_out": work.queries.left_out,
         "low_rank_error": directions.lost if directions else {},
         "ranks": _ranks(directions) if directions else {},

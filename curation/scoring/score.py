@@ -12,7 +12,9 @@ import torch
 from curation.errors import ScoringError
 from curation.models.linear import Coverage, coverage, linear_modules
 from curation.models.load import LanguageModel, load_model
+from curation.scoring.difficulty import score_difficulty
 from curation.scoring.job import Job, discard_job, open_job
+from curation.scoring.loss_difference import score_loss_differences
 from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.publish import publish_run
@@ -30,6 +32,7 @@ from curation.scoring.work import (
     read_queries,
 )
 from curation.store.catalogue import Catalogue, open_catalogue
+from curation.store.kept_answers import answer_files, digest_of
 from curation.store.project import Project
 
 
@@ -75,6 +78,8 @@ def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | 
         model = load_model(request.model, adapter=request.adapter, dtype=request.dtype, device=request.device)
         request = replace(request, dtype=str(model.dtype).removeprefix("torch."))
         inputs = [name for name in catalogue.files if name.startswith(("batches/", "queries/"))]
+        if {"irm", "difficulty"} & set(request.scores):
+            inputs += [f"{path.name} {digest_of(path)}" for path in answer_files(project)]
         key = request.key(revision=model.revision, files=inputs, template=project.template)
         if run_id := finished_run(catalogue, key):
             discard_job(project, run_id)  # a kill between publishing and this leaves its shards
@@ -111,17 +116,18 @@ def _run(
     reporter = Reporter(job.folder / "progress.json", on_progress)
     covered = coverage(work.model, work.modules) if work.modules else None
     slices = cut(work.catalogue)
+    ids = [[trace_id for trace_id, _ in one] for one in slices]
     directions, embedding = directions_of(work, job, reporter)
     vectors = _vectors_by_group(work.queries, embedding)
     over_pool(
         job,
         work,
-        [[trace_id for trace_id, _ in one] for one in slices],
+        ids,
         reporter,
         lambda part, budget, told: score_slice(work, part, directions, vectors, budget, told),
     )
     if directions and work.request.steps != "none":
-        chosen = _to_be_split(job, directions.groups, slices, work.request.steps)
+        chosen = _to_be_split(job, directions.groups, ids, work.request.steps)
         over_pool(
             job,
             work,
@@ -130,6 +136,11 @@ def _run(
             lambda part, budget, told: step_slice(work, part, directions, budget, told),
             stage="steps",
         )
+    said: list[str] = []
+    if {"lossdiff", "irm"} & work.scores:
+        said += score_loss_differences(job, work, ids, reporter)
+    if "difficulty" in work.scores:
+        said += score_difficulty(job, work, ids)
     reporter.start("publishing", 0)
     publish_run(
         project,
@@ -143,7 +154,7 @@ def _run(
         started=started,
     )
     reporter.finish()
-    return _notes(work, covered)
+    return [*_notes(work, covered), *said]
 
 
 def _notes(work: Work, covered: Coverage | None) -> list[str]:
@@ -163,11 +174,8 @@ def _notes(work: Work, covered: Coverage | None) -> list[str]:
     return notes
 
 
-def _to_be_split(
-    job: Job, groups: list[str], slices: list[list[tuple[str, int]]], asked: str
-) -> list[list[str]]:
+def _to_be_split(job: Job, groups: list[str], ids: list[list[str]], asked: str) -> list[list[str]]:
     """The traces whose steps are asked for, slice by slice: all, or those at either end of each group's ranking."""
-    ids = [[trace_id for trace_id, _ in one] for one in slices]
     if asked == "all":
         return ids
     table = pa.concat_tables([pq.read_table(path) for path in job.shards("scores")])

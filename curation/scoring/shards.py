@@ -41,7 +41,7 @@ def score_slice(
         on_batch: Told the number of tokens after each batch.
 
     Returns:
-        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll), vectors and
+        Tables scores, losses (nll, for the stages that compare with it), halves (influence by either half of the factor sample), query_scores, steps (of nll), vectors and
         unscored.
     """
     count, device = len(part.encoded), work.model.device
@@ -81,6 +81,7 @@ def score_slice(
     by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
     return {
         "scores": by_trace(part.trace_ids, columns),
+        "losses": by_trace(part.trace_ids, {"nll": likelihood.nll.cpu()}),
         "halves": by_trace(part.trace_ids, halves),
         "query_scores": _query_table(part.trace_ids, directions.query_ids if directions else [], single),
         "steps": _span_table([row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]),

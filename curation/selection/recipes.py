@@ -141,7 +141,9 @@ def score_names(recipe: Recipe) -> tuple[str, ...]:
 
 def needed_names(recipe: Recipe) -> tuple[str, ...]:
     """Those of its scores that a trace must have to be kept."""
-    return tuple(name for name in score_names(recipe) if name.partition("/")[0] not in OPTIONAL or name == recipe.score)
+    return tuple(
+        name for name in score_names(recipe) if name.partition("/")[0] not in OPTIONAL or name == recipe.score
+    )
 
 
 def terms(recipe: Recipe) -> tuple[tuple[str, float], ...]:

@@ -62,7 +62,7 @@ def _choose_ranks(session: Session) -> str:
     """Some scores as rank-average takes them; the run's first if none is chosen."""
     names = session.score_names
     both = [one for name in names for one in (name, f"-{name}")]
-    default = [one for one in (names[:1] + ["-perplexity"]) if one in both]
+    default = [one for one in [*names[:1], "-perplexity"] if one in both]
     chosen = st.multiselect(
         "Scores",
         both,
