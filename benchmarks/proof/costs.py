@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curation.scoring.plan import plan_run
-from curation.scoring.request import SCORES, ScoreRequest
+from curation.scoring.request import ScoreRequest
 from curation.selection.recipes import Recipe, score_names
 from curation.store.project import Project
 
@@ -28,12 +28,16 @@ def passes_of(project: Project, model: Path, recipes: Sequence[str]) -> dict[str
 
 
 def _families(recipe: Recipe) -> tuple[str, ...]:
-    """The families of scores that a recipe needs; ranks and the consensus need single queries."""
+    """The families of scores that a recipe needs; ranks and the consensus need single queries.
+
+    That difficulty needs answers, which cost more than any pass, is in no figure here.
+    """
     if recipe.name == "rds+":
         return ("rds",)
-    found = {name.partition("/")[0] for name in score_names(recipe)}
-    if recipe.name == "influence-consensus" or "influence-rank" in found:
-        return ("influence", "influence-rank")
-    return tuple(
-        sorted("influence" if name not in SCORES and name.startswith("influence") else name for name in found)
-    )
+    found: set[str] = set()
+    for family in {name.partition("/")[0] for name in score_names(recipe)} - {"tokens", "steps"}:
+        if family in ("influence-consensus", "influence-even", "influence-rank"):
+            found |= {"influence", "influence-rank"}
+        else:
+            found.add("influence" if family.startswith("influence") else family)
+    return tuple(sorted(found))

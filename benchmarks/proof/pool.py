@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.proof.answers import sample_answers
 from benchmarks.proof.detection import (
     Planted,
     detection,
@@ -26,9 +27,9 @@ from curation.demo.problems import right_response
 from curation.errors import SelectionError
 from curation.models.load import fingerprint
 from curation.scoring.progress import Reporter
-from curation.scoring.request import ScoreRequest
+from curation.scoring.request import FURTHER, SCORES, ScoreRequest
 from curation.scoring.score import score
-from curation.selection.recipes import Recipe
+from curation.selection.recipes import Recipe, score_names
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
 from curation.store.publish import write_whole
@@ -49,7 +50,7 @@ class Built:
         project: The demo's.
         run_id: The demo's own run.
         base_run_id: One by the model before fine-tuning.
-        wider_run_id: One with the groups of transitions and contrasts too.
+        wider_run_id: One with the groups of transitions and contrasts too, and with the scores that are asked for by name.
         test: Problems on which accuracy is measured.
         model: The reference model's folder.
     """
@@ -89,9 +90,11 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
                 contrast=True,
                 device="cpu",
             )
-        wider = score(
-            project, ScoreRequest(model=str(model), device="cpu", dtype="float32", steps="none")
-        ).run_id
+        sample_answers(project, pool)
+        request = ScoreRequest(
+            str(model), scores=(*SCORES, *FURTHER), device="cpu", dtype="float32", steps="none"
+        )
+        wider = score(project, request).run_id
     base = score_with_base(project)
     test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
     return Built(project, runs[0], base, wider, test, model)
@@ -144,9 +147,11 @@ def _orders(catalogue: Catalogue, built: Built, plan: Plan, planted: Planted) ->
 
 
 def _recipe(name: str, built: Built, **more: Any) -> Recipe:
-    """A recipe, reading the demo's own run, unless its group is only in the wider one."""
-    wider = any(group in name for group in ("wrong-to-right", "contrast"))
-    return Recipe(name, run_id=built.wider_run_id if wider else built.run_id, **more)
+    """A recipe, reading the demo's own run, unless its group or a score of it is only in the wider one."""
+    recipe = Recipe(name, **more)
+    families = {score.partition("/")[0] for score in score_names(recipe)}
+    wider = recipe.group in ("wrong-to-right", "contrast") or bool(families & set(FURTHER))
+    return replace(recipe, run_id=built.wider_run_id if wider else built.run_id)
 
 
 def _arms(
