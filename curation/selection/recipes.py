@@ -31,8 +31,6 @@ BY_GROUP = ("influence-consensus", "influence", "medium", "rds+")
 # Recipes of a band in the middle of one score; recipes whose order comes of several scores together.
 MIDDLE = ("mid", "mid-ppl")
 JOINT = ("rank-average", "medium", "select2reason")
-# Families of scores that most traces may lack: a recipe that reads one does without it there.
-OPTIONAL = ("irm",)
 BY_PERPLEXITY = ("mid-ppl", "top-ppl", "bottom-ppl")
 HANDFUL = 4
 
@@ -140,10 +138,9 @@ def score_names(recipe: Recipe) -> tuple[str, ...]:
 
 
 def needed_names(recipe: Recipe) -> tuple[str, ...]:
-    """Those of its scores that a trace must have to be kept."""
-    return tuple(
-        name for name in score_names(recipe) if name.partition("/")[0] not in OPTIONAL or name == recipe.score
-    )
+    """Those of its scores that a trace must have to be kept: all, but that medium does without irm."""
+    names = score_names(recipe)
+    return tuple(name for name in names if recipe.name != "medium" or not name.startswith("irm/"))
 
 
 def terms(recipe: Recipe) -> tuple[tuple[str, float], ...]:
