@@ -40,6 +40,8 @@ def score_loss_differences(job: Job, work: Work, slices: list[list[str]], report
             "No trace has a right or wrong counterpart, so irm was computed for none; sample answers to the traces' "
             "problems with `curation rollouts --no-queries`."
         )
+    if "lossdiff" not in work.scores and not (pairs and pairs.traces):
+        return notes
     for group in groups:
         _score_group(job, work, slices, group, before, pairs, reporter)
     return notes

@@ -94,7 +94,7 @@ def test_medium_widens_all_bands_together_until_so_many_are_inside(
 
 
 def test_medium_of_one_order_is_the_middle_of_it(scores: dict[str, np.ndarray]) -> None:
-    same = {name: scores["perplexity"] for name in ("influence/gold", "lossdiff/gold")}
+    same = dict.fromkeys(("influence/gold", "lossdiff/gold"), scores["perplexity"])
     same |= {"irm/gold": np.full(COUNT, NAN), "perplexity": scores["perplexity"]}
     for count in (1, 2, 30, 31):
         assert kept(Recipe("medium:gold", count=count), same) == kept(Recipe("mid-ppl", count=count), same)
