@@ -5,6 +5,7 @@ from itertools import chain
 
 import streamlit as st
 
+from curation.store.kept_answers import Answer
 from curation.ui.answer_view import answer_view, other_answers
 from curation.ui.format import MISSING, one_line, percent, plural, whole
 from curation.ui.guard import show_problems
@@ -12,7 +13,6 @@ from curation.ui.kept_answers import answers_of
 from curation.ui.mirror import key_of, renew
 from curation.ui.session import current_session
 from curation.validation.answer_list import KINDS, fitting, verdict_of
-from curation.validation.kept_answers import Answer
 from curation.validation.tally import tally
 
 PAGE_SIZE, LONGEST, ROWS_SEEN = 100, 300, 8

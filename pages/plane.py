@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from curation.selection.boundary import Boundary, boundaries
+from curation.selection.recipes import Recipe
 from curation.selection.select import Selection
 from curation.store.verdicts import KEEP, UNDECIDED, VETO, Codes, verdicts_of
 from curation.ui.cached import agreement_of, by_trace, column_of, frame_of
@@ -115,13 +116,15 @@ def caption(plane: Plane, shown: int, selection: Selection | None, lines: Mappin
     if selection is not None:
         said.append(escape(describe(selection.recipe)))
         if set(lines) & {plane.x_name, plane.y_name}:
-            said.append(_line_words(lines))
+            said.append(_line_words(selection.recipe, lines))
     st.caption(" ".join(said))
 
 
-def _line_words(lines: Mapping[str, Boundary]) -> str:
+def _line_words(recipe: Recipe, lines: Mapping[str, Boundary]) -> str:
     if len(lines) == 1:
         return "Dashed: its boundary."
+    if recipe.name == "medium":
+        return "Dashed: its bands; it keeps what lies inside all of them."
     return "Dashed: up to there this recipe has no objection; beyond it the rank by single queries may still save a trace."
 
 

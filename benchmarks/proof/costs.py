@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curation.scoring.plan import plan_run
-from curation.scoring.request import SCORES, ScoreRequest
+from curation.scoring.request import ScoreRequest
 from curation.selection.recipes import Recipe, score_names
 from curation.store.project import Project
 
@@ -28,19 +28,22 @@ def passes_of(project: Project, model: Path, recipes: Sequence[str]) -> dict[str
 
 
 def _families(recipe: Recipe) -> tuple[str, ...]:
-    """The families of scores that a recipe needs; ranks and the consensus need single queries."""
+    """The families of scores that a recipe needs; ranks and the consensus need single queries.
+
+    That difficulty needs answers, which cost more than any pass, is in no figure here.
+    """
     if recipe.name == "rds+":
         return ("rds",)
-    found = {name.partition("/")[0] for name in score_names(recipe)}
-    if recipe.name == "influence-consensus" or "influence-rank" in found:
-        return ("influence", "influence-rank")
-    return tuple(sorted({_family(name) for name in found}))
+    found: set[str] = set()
+    for kind in {name.partition("/")[0] for name in score_names(recipe)} - {"tokens", "steps"}:
+        found |= _asked_for(kind)
+    return tuple(sorted(found))
 
 
-def _family(kind: str) -> str:
-    """What is asked for to have a kind of score: influence, say, for influence-cosine."""
+def _asked_for(kind: str) -> set[str]:
+    """The families that have to be asked for to have a kind of score."""
+    if kind in ("influence-consensus", "influence-even", "influence-rank"):
+        return {"influence", "influence-rank"}
     if kind == "segment-share":
-        return "segments"
-    return next(
-        (one for one in ("influence", "outlier") if kind not in SCORES and kind.startswith(one)), kind
-    )
+        return {"segments"}
+    return {next((one for one in ("influence", "outlier") if kind.startswith(one)), kind)}

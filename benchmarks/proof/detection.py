@@ -10,7 +10,7 @@ from curation.demo.flaws import NONE, SYSTEMATIC
 from curation.demo.report import auc
 from curation.selection.pool import read_pool
 from curation.selection.ranking import rank
-from curation.selection.recipes import Recipe
+from curation.selection.recipes import MIDDLE, Recipe
 from curation.selection.resolve import resolve
 from curation.store.catalogue import Catalogue
 from curation.store.frame import frame_of
@@ -56,7 +56,7 @@ def order_of(catalogue: Catalogue, recipe: Recipe) -> NDArray[np.int64]:
     """(T,) the traces in the order in which a recipe lets go of them last: the first is kept to the end."""
     resolved = resolve(catalogue, recipe)
     ranking = rank(resolved, read_pool(catalogue, resolved))
-    if resolved.name != "mid-ppl":
+    if resolved.name not in MIDDLE:
         return ranking.order
     middle = (len(ranking.order) - 1) / 2
     return ranking.order[np.argsort(np.abs(np.arange(len(ranking.order)) - middle), kind="stable")]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from curation.demo.build import SETTINGS
 from curation.demo.pool import MIX, Mix
+from curation.models.sampling import Sampling
 from curation.models.train import TrainSettings
 
 RANDOM, ORACLE, EVERYTHING = "random", "oracle", "everything"
@@ -29,9 +30,18 @@ RECIPES = (
     "bottom:outlier-forest",
     "bottom:outlier-l2",
     "top:grace",
+    "top:lossdiff/gold",
+    "mid:influence/gold",
+    "medium",
+    "select2reason",
+    "rank-average:influence-consensus/gold+-perplexity",
+    "rank-average:influence/gold+rds/gold",
+    "rank-average:influence/gold+influence/correct",
 )
 # Of the reference model's training, for LESS: one an epoch, as in its paper.
 CHECKPOINTS = 4
+# Answers of the base model to each problem of the pool, which say how difficult it is.
+ANSWERS = Sampling(samples=4, temperature=1.0)
 # Pools on which recipe and settings were chosen; none of these is reported.
 CHOSEN_ON = (100, 101, 102, 103)
 

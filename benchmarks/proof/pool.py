@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.proof.answers import sample_answers
 from benchmarks.proof.detection import (
     Planted,
     detection,
@@ -92,11 +93,11 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
                 contrast=True,
                 device="cpu",
             )
-        scores = (*SCORES, *FURTHER)
-        wider = score(
-            project,
-            ScoreRequest(model=str(model), scores=scores, device="cpu", dtype="float32", steps="none"),
-        ).run_id
+        sample_answers(project, pool)
+        request = ScoreRequest(
+            str(model), scores=(*SCORES, *FURTHER), device="cpu", dtype="float32", steps="none"
+        )
+        wider = score(project, request).run_id
     base = score_with_base(project)
     test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
     return Built(project, runs[0], base, wider, test, model)

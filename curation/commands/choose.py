@@ -108,9 +108,15 @@ def select(
     ] = None,
     count: Annotated[int | None, typer.Option(min=0, help="Number of traces to keep.")] = None,
     name: Annotated[str | None, typer.Option(help="Save under this name; the recipe's if not given.")] = None,
-    score: Annotated[str | None, typer.Option(help="For top and bottom: the score.")] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(
+            help="For top, bottom and mid: the score; for rank-average: some of them, as in influence/gold+-perplexity."
+        ),
+    ] = None,
     group: Annotated[
-        str | None, typer.Option(help="For influence, influence-consensus and rds+: the group of queries.")
+        str | None,
+        typer.Option(help="For influence, influence-consensus, medium and rds+: the group of queries."),
     ] = None,
     run: Annotated[
         str | None, typer.Option(help="The run; the newest that has the scores if not given.")

@@ -147,7 +147,12 @@ def score(
     memory_gb: Annotated[
         float, typer.Option(min=0, help="Memory to take beside the model, in GB; 0: what is free.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the factor sample and its labels.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the factor sample and its labels, and of tuning.")] = 0,
+    tune_epochs: Annotated[
+        float, typer.Option(help="Passes over a group's queries, for lossdiff and irm.")
+    ] = 1.0,
+    tune_learning_rate: Annotated[float, typer.Option(min=0, help="Of these; 0: what train takes.")] = 0.0,
+    irm_beta: Annotated[float, typer.Option(help="DPO's beta, for irm.")] = 0.1,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what it would take, and compute nothing.")
     ] = False,
@@ -180,6 +185,9 @@ def score(
             token_budget=token_budget,
             memory_gb=memory_gb,
             seed=seed,
+            tune_epochs=tune_epochs,
+            tune_learning_rate=tune_learning_rate,
+            irm_beta=irm_beta,
         )
     if plan:
         from curation.scoring.plan import plan_run

@@ -57,6 +57,14 @@ def rollouts(
     answer_field: AnswerField = None,
     split: Split = None,
     limit: Limit = None,
+    queries: Annotated[
+        bool,
+        typer.Option(
+            "--queries/--no-queries",
+            help="Make groups of queries; without them answers are only kept: for the traces' own problems, whose difficulty "
+            "they then say.",
+        ),
+    ] = True,
     max_new_tokens: MaxNewTokens = 512,
     token_budget: TokenBudget = 32_768,
     device: Device = "auto",
@@ -94,6 +102,7 @@ def rollouts(
             asking=Asking(max_new_tokens, token_budget),
             sampling=sampling,
             contrast=contrast,
+            make_queries=queries,
             serving=serving,
             device=device,
             dtype=dtype,

@@ -24,7 +24,7 @@ class NewProblems:
     """Draws problems that it has not drawn before, so that no target problem is in the pool."""
 
     random: random.Random
-    seen: set[str] = field(default_factory=set)
+    seen: dict[str, Problem] = field(default_factory=dict)
 
     def common(self, steps: Sequence[int] = STEPS) -> Problem:
         """A problem of common verbs."""
@@ -37,7 +37,7 @@ class NewProblems:
     def _new(self, draw: Callable[[], Problem]) -> Problem:
         while (problem := draw()).prompt in self.seen:
             pass
-        self.seen.add(problem.prompt)
+        self.seen[problem.prompt] = problem
         return problem
 
 

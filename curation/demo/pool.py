@@ -46,11 +46,13 @@ class Pool:
         traces: Shuffled; metadata says what is `planted`, in which `planted_step`, and if a verb is `rare`.
         validation: Problems whose answers become queries.
         test: Problems held out to measure accuracy.
+        right: Prompt of each trace -> the right final answer, whatever the trace says.
     """
 
     traces: tuple[Trace, ...]
     validation: tuple[Problem, ...]
     test: tuple[Problem, ...]
+    right: Mapping[str, str]
 
 
 def make_pool(seed: int = 0, *, mix: Mix = MIX, validation: int = 100, test: int = 400) -> Pool:
@@ -63,7 +65,8 @@ def make_pool(seed: int = 0, *, mix: Mix = MIX, validation: int = 100, test: int
     traces += [_right(draw.common()) for _ in range(mix.traces - len(traces))]
     traces += draw.random.sample([trace for trace in traces if trace.metadata["planted"] == NONE], mix.copies)
     draw.random.shuffle(traces)
-    return Pool(tuple(traces), _target(draw, validation, mix), _target(draw, test, mix))
+    right = {trace.prompt: draw.seen[trace.prompt].answer for trace in traces}
+    return Pool(tuple(traces), _target(draw, validation, mix), _target(draw, test, mix), right)
 
 
 def _flawed(draw: NewProblems, kind: str) -> Trace:

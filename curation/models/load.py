@@ -74,7 +74,7 @@ def load_model(
         keep_heap()
     module = load_module(name, DTYPES[dtype])
     if adapter:
-        module = _with_adapter(module, adapter)
+        module = with_adapter(module, adapter)
     module.requires_grad_(False).eval().to(place)
     tokenizer = load_tokenizer(name)
     revision = getattr(module.config, "_commit_hash", None) or fingerprint(Path(name))
@@ -169,14 +169,19 @@ def is_local(name: str) -> bool:
     return path.is_dir() or os.environ.get("HF_HUB_OFFLINE") == "1"
 
 
-def _with_adapter(module: nn.Module, adapter: str) -> Any:
+def with_adapter(module: nn.Module, adapter: str, *, trainable: bool = False) -> Any:
+    """A model with a PEFT adapter on top, of which only the adapter can be trained, or nothing.
+
+    Raises:
+        ModelError: The adapter, or the extra `peft`, is missing or unusable.
+    """
     try:
         from peft import PeftModel
     except ImportError as error:
         raise ModelError("An adapter needs the peft extra: pip install 'curation[peft]'.") from error
     local = is_local(adapter)
     try:
-        return PeftModel.from_pretrained(module, adapter, local_files_only=local)
+        return PeftModel.from_pretrained(module, adapter, local_files_only=local, is_trainable=trainable)
     except Exception as error:
         raise ModelError(f"The adapter {adapter} cannot be loaded: {first_line(error)}") from error
 

@@ -11,7 +11,7 @@ from transformers import set_seed
 from curation.errors import ModelError
 from curation.models.checkpoints import FOLDER, Checkpoints
 from curation.models.encode import encode, masked_tokens
-from curation.models.load import load_module, load_tokenizer
+from curation.models.load import load_module, load_tokenizer, with_adapter
 from curation.models.train_settings import FULL, LORA, TrainSettings
 from curation.models.trainer import IGNORED, Example, OnSteps, deterministic, make_trainer
 from curation.traces.trace import Trace
@@ -27,6 +27,7 @@ def train(
     template: str = "auto",
     settings: TrainSettings | None = None,
     lora: bool = False,
+    adapter: str = "",
     device: str = "auto",
     steps: int | None = None,
     checkpoints: int = 0,
@@ -43,6 +44,7 @@ def train(
         template: How a prompt becomes text (see `Project.template`).
         settings: `FULL` or, if `lora`, `LORA` where None.
         lora: Train a LoRA adapter on all linear layers instead of all weights. Needs the extra `peft`.
+        adapter: Folder or hub id of a PEFT adapter to go on training in place of all weights; `output` is then the adapter's.
         device: "auto" (CUDA where there is one), or "cpu".
         steps: Optimiser steps to take; as many as the settings' epochs say if None.
         checkpoints: How many to keep, evenly spaced, in `checkpoints/STEP/` of the output (see `models.checkpoints`).
@@ -52,7 +54,7 @@ def train(
         ModelError: The model cannot be loaded, there is nothing to learn, the output is already there, the
             training takes fewer steps than there are to be checkpoints, or loss or weights are not finite.
     """
-    settings = settings or (LORA if lora else FULL)
+    settings = settings or (LORA if lora or adapter else FULL)
     if output.exists():
         raise ModelError(f"{output} is already there; choose a new folder for the trained model.")
     part = output.with_name(f"{output.name}.part")
@@ -62,8 +64,10 @@ def train(
         set_seed(settings.seed)
         tokenizer, network = load_tokenizer(model), load_module(model, torch.float32)
         examples = _examples(tokenizer, traces, template, min(settings.max_tokens, _positions(network)))
-        if lora:
-            network = _with_adapter(network, settings)
+        if adapter:
+            network = with_adapter(network, adapter, trainable=True)
+        elif lora:
+            network = _with_new_adapter(network, settings)
         try:
             padding = tokenizer.pad_token_id or tokenizer.eos_token_id or 0
             keeping = [Checkpoints(part / FOLDER, tokenizer, checkpoints)] if checkpoints else []
@@ -109,7 +113,7 @@ def _positions(network: Any) -> int:
     return int(getattr(network.config, "max_position_embeddings", None) or 2**31)
 
 
-def _with_adapter(network: Any, settings: TrainSettings) -> Any:
+def _with_new_adapter(network: Any, settings: TrainSettings) -> Any:
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:

@@ -24,6 +24,7 @@ from curation.scoring.score import prepare, trail_of
 from curation.scoring.slices import Slice, cut, read_slice
 from curation.scoring.speeds import measure_speeds
 from curation.scoring.stages import factor_cache, sample_of
+from curation.scoring.tuning_costs import tuning_stages
 from curation.scoring.work import Work, needs_gradients, passes
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
@@ -130,6 +131,8 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
         stages += pool_stages(task, gradients=gradients, influence=work.influence, projected=projected)
     stages += less_stages(task)
     stages += [segment_stage(task, work.request.segment_points)] if "segments" in work.scores else []
+    if {"lossdiff", "irm"} & work.scores:
+        stages += tuning_stages(task, work)
     base = resident(work.model.device)
     speeds = measure_speeds(work.model, work.modules, read.encoded)
     planned = [_planned(stage, speeds.seconds(stage), base) for stage in stages]

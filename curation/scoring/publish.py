@@ -17,6 +17,7 @@ from curation.scoring.influence.directions import Directions
 from curation.scoring.job import Job
 from curation.scoring.outliers import add_outliers
 from curation.scoring.rds import Embedding
+from curation.scoring.tuned import tuning_of
 from curation.scoring.work import QuerySet, Work
 from curation.store.database import Connection, literal, load
 from curation.store.project import Project
@@ -119,6 +120,7 @@ def _parameters(work: Work, key: str, directions: Directions | None) -> dict[str
         "template": work.catalogue.project.template,
         "files": [name for name in work.catalogue.files if name.startswith(("batches/", "queries/"))],
         "groups": work.queries.sizes,
+        "tuning": asdict(tuning_of(work.request)) if {"lossdiff", "irm"} & work.scores else {},
         "queries_left_out": work.queries.left_out,
         "low_rank_error": directions.lost if directions else {},
         "ranks": _ranks(directions) if directions else {},

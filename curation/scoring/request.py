@@ -9,9 +9,9 @@ from curation.errors import ScoringError
 
 SCORES = ("influence", "influence-rank", "perplexity", "nll", "rsr", "rds", "gradient-norm")
 # Families that are computed only where they are asked for by name, since they take more than one pass.
-FURTHER: tuple[str, ...] = ("less", "outlier", "grace", "segments")
+FURTHER: tuple[str, ...] = ("less", "outlier", "grace", "segments", "lossdiff", "irm", "difficulty")
 # Families that compare traces with queries, and families that need a backward pass.
-OF_QUERIES = {"influence", "influence-rank", "rds", "less"}
+OF_QUERIES = {"influence", "influence-rank", "rds", "less", "lossdiff", "irm"}
 # Families that have passes of their own: a run of these alone does not go over the pool with the model itself.
 OF_THEIR_OWN = {"less"}
 OF_GRADIENTS = {"influence", "influence-rank", "gradient-norm", "outlier"}
@@ -51,7 +51,11 @@ class ScoreRequest:
         token_budget: Tokens a batch; 0 is as many as are worth it and fit.
         memory_gb: What a run may take beside the model, in GB; 0 is what is free. Factors and query gradients that do
             not fit are worked on by groups of layers.
-        seed: Of the factor sample, of the sampled labels, of the projection and of the isolation forest.
+        seed: Of the factor sample, of the sampled labels, of the projection, of the isolation forest and of the
+            fine-tunings for lossdiff and irm.
+        tune_epochs: Passes over a group's queries that the model is fine-tuned for, for lossdiff and irm.
+        tune_learning_rate: Peak of it; 0 is what `curation train` takes for all weights, or for an adapter.
+        irm_beta: DPO's beta; it scales irm and changes no order.
     """
 
     model: str
@@ -77,6 +81,9 @@ class ScoreRequest:
     token_budget: int = 0
     memory_gb: float = 0.0
     seed: int = 0
+    tune_epochs: float = 1.0
+    tune_learning_rate: float = 0.0
+    irm_beta: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -110,6 +117,8 @@ class ScoreRequest:
             raise ScoringError("Segments need at least one point (--segment-points).")
         if self.token_budget < 0 or self.memory_gb < 0 or self.factor_block < 0 or self.max_tokens < 0:
             raise ScoringError("A token budget, memory, block width or number of tokens is never below 0.")
+        if not (self.tune_epochs > 0 and self.tune_learning_rate >= 0 and self.irm_beta > 0):
+            raise ScoringError("Epochs to tune and beta must be above 0, and the learning rate 0 or more.")
 
     def key(self, *, revision: str, files: Sequence[str], template: str) -> str:
         """A hash of all that decides the result: the request, the model's content, traces, queries and template."""

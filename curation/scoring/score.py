@@ -14,8 +14,10 @@ from curation.errors import ScoringError
 from curation.models.linear import Coverage, coverage, linear_modules
 from curation.models.load import LanguageModel, load_model
 from curation.models.moments import Checkpoint, read_checkpoints
+from curation.scoring.difficulty import score_difficulty
 from curation.scoring.job import Job, discard_job, open_job
 from curation.scoring.less import less
+from curation.scoring.loss_difference import score_loss_differences
 from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.publish import publish_run
@@ -35,6 +37,7 @@ from curation.scoring.work import (
     read_queries,
 )
 from curation.store.catalogue import Catalogue, open_catalogue
+from curation.store.kept_answers import answer_files, digest_of
 from curation.store.project import Project
 
 
@@ -82,6 +85,8 @@ def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | 
         inputs = [name for name in catalogue.files if name.startswith(("batches/", "queries/"))]
         trail = trail_of(request)
         revision = "+".join([model.revision, *(checkpoint.revision for checkpoint in trail)])
+        if {"irm", "difficulty"} & set(request.scores):
+            inputs += [f"{path.name} {digest_of(path)}" for path in answer_files(project)]
         key = request.key(revision=revision, files=inputs, template=project.template)
         if run_id := finished_run(catalogue, key):
             discard_job(project, run_id)  # a kill between publishing and this leaves its shards
@@ -129,9 +134,9 @@ def _run(
     reporter = Reporter(job.folder / "progress.json", on_progress)
     covered = coverage(work.model, work.modules) if work.modules else None
     slices = cut(work.catalogue)
+    ids = [[trace_id for trace_id, _ in one] for one in slices]
     directions, embedding = directions_of(work, job, reporter)
     vectors = _vectors_by_group(work.queries, embedding)
-    ids = [[trace_id for trace_id, _ in one] for one in slices]
     over_pool(
         job,
         work,
@@ -144,7 +149,7 @@ def _run(
         ),
     )
     if directions and work.request.steps != "none":
-        chosen = _to_be_split(job, directions.groups, slices, work.request.steps)
+        chosen = _to_be_split(job, directions.groups, ids, work.request.steps)
         over_pool(
             job,
             work,
@@ -164,6 +169,11 @@ def _run(
             lambda part, budget, told: segment_slice(work, part, budget, told),
             stage="segments",
         )
+    said: list[str] = []
+    if {"lossdiff", "irm"} & work.scores:
+        said += score_loss_differences(job, work, ids, reporter)
+    if "difficulty" in work.scores:
+        said += score_difficulty(job, work, ids)
     reporter.start("publishing", 0)
     publish_run(
         project,
@@ -177,7 +187,7 @@ def _run(
         started=started,
     )
     reporter.finish()
-    return _notes(work, covered)
+    return [*_notes(work, covered), *said]
 
 
 def _notes(work: Work, covered: Coverage | None) -> list[str]:
@@ -197,11 +207,8 @@ def _notes(work: Work, covered: Coverage | None) -> list[str]:
     return notes
 
 
-def _to_be_split(
-    job: Job, groups: list[str], slices: list[list[tuple[str, int]]], asked: str
-) -> list[list[str]]:
+def _to_be_split(job: Job, groups: list[str], ids: list[list[str]], asked: str) -> list[list[str]]:
     """The traces whose steps are asked for, slice by slice: all, or those at either end of each group's ranking."""
-    ids = [[trace_id for trace_id, _ in one] for one in slices]
     if asked == "all":
         return ids
     table = pa.concat_tables([pq.read_table(path) for path in job.shards("scores")])

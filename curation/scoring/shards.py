@@ -25,7 +25,7 @@ from curation.scoring.work import Work, needs_gradients
 OnBatch = Callable[[int], None]
 SpanRow = tuple[str, int, int, int, str, float | None]
 # Scores that not every trace has, for lack of a final answer or of steps: their NaN is no failure.
-UNDEFINED = {"grace", "segment-share"}
+UNDEFINED = {"grace", "segment-share", "irm", "difficulty"}
 TokenRow = tuple[str, str, tuple[int, ...], np.ndarray]
 
 
@@ -48,8 +48,8 @@ def score_slice(
         on_batch: Told the number of tokens after each batch.
 
     Returns:
-        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll and grace),
-        vectors, sketches (projected gradients) and unscored.
+        Tables scores, losses (nll, for the stages that compare with it), halves (influence by either half of the
+        factor sample), query_scores, steps (of nll and grace), vectors, sketches (projected gradients) and unscored.
     """
     count, device = len(part.encoded), work.model.device
     likelihood, ranks = Likelihood.of(count, device), RankSurprisal.of(count, device)
@@ -98,6 +98,7 @@ def score_slice(
     by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
     return {
         "scores": by_trace(part.trace_ids, columns),
+        "losses": by_trace(part.trace_ids, {"nll": likelihood.nll.cpu()}),
         "halves": by_trace(part.trace_ids, halves),
         "query_scores": _query_table(part.trace_ids, directions.query_ids if directions else [], single),
         "steps": span_table(
@@ -207,7 +208,9 @@ def by_trace(trace_ids: list[str], columns: dict[str, Tensor]) -> pa.Table:
 
 def _undefined(columns: dict[str, Tensor], values: np.ndarray) -> np.ndarray:
     """Which values are NaN by definition, and not since something broke."""
-    by_definition = [name in UNDEFINED for name, column in columns.items() for _ in range(len(column))]
+    by_definition = [
+        name.partition("/")[0] in UNDEFINED for name, column in columns.items() for _ in range(len(column))
+    ]
     undefined: np.ndarray = np.isnan(values) & np.array(by_definition, dtype=bool)
     return undefined
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.selection.choose import Choice, Ints, Pool
-from curation.selection.recipes import Recipe, score_names
+from curation.selection.choose import Choice, Ints, Pool, scored_values
+from curation.selection.joint import bands, levels
+from curation.selection.recipes import JOINT, Recipe, score_names
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Boundary:
     """The values of one score for which that score has no objection.
 
     A recipe of one score keeps just these. Of those that read more, influence-correct and -incorrect keep a trace that
-    is inside for influence or for its rank, influence-combined one that is so in both groups.
+    is inside for influence or for its rank, influence-combined one that is so in both groups, medium one that is inside
+    for each score that it has. A mean of ranks draws no line on any single score.
 
     Attributes:
         low: The lowest of them; minus infinity if there is no lower end.
@@ -34,8 +36,10 @@ def boundaries(recipe: Recipe, pool: Pool, choice: Choice) -> dict[str, Boundary
         choice: What it chose.
     """
     names = score_names(recipe)
-    if not names or not choice.kept.any():
+    if not names or not choice.kept.any() or recipe.name in ("rank-average", "select2reason"):
         return {}
+    if recipe.name == "medium":
+        return _bands(recipe, pool, choice)
     if len(names) == 1:
         kept = pool.scores[names[0]][choice.kept]
         low, high = float(kept.min()), float(kept.max())
@@ -52,11 +56,13 @@ def boundaries(recipe: Recipe, pool: Pool, choice: Choice) -> dict[str, Boundary
 def standing(recipe: Recipe, choice: Choice) -> Ints:
     """(traces,) place of each by the recipe's own rule, 1 for what it would keep first; 0 where it is not scored.
 
-    For mid-ppl it is the place by perplexity, from the highest: that recipe keeps a band of places. For random and rds+
+    For mid and mid-ppl it is the place by the score, from the highest: they keep a band of places. For random and rds+
     there is none: all 0.
     """
     if not choice.positions or recipe.name in ("random", "rds+"):
         return np.zeros(len(choice.kept), dtype=np.int64)
+    if recipe.name in JOINT:
+        return choice.positions[recipe.name]
     if recipe.name in ("bottom", "bottom-ppl"):
         return _turned(next(iter(choice.positions.values())), choice)
     of_groups = [
@@ -67,6 +73,15 @@ def standing(recipe: Recipe, choice: Choice) -> Ints:
         if {f"influence/{group}", f"influence-rank/{group}"} <= set(choice.positions)
     ]
     return np.max(of_groups, axis=0) if of_groups else next(iter(choice.positions.values()))
+
+
+def _bands(recipe: Recipe, pool: Pool, choice: Choice) -> dict[str, Boundary]:
+    scored, inside = scored_values(recipe, pool)
+    level = levels(inside)
+    named = zip(score_names(recipe), inside, strict=True)
+    ladders = {name: np.sort(values[~np.isnan(values)]) for name, values in named}
+    found = bands(ladders, int(level[choice.kept[scored]].max()), len(level))
+    return {name: Boundary(*band) for name, band in found.items()}
 
 
 def _from_kept_end(name: str, choice: Choice) -> Ints:

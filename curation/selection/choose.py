@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.selection.recipes import Recipe, kept_count, score_names
+from curation.selection.joint import joint_places, places
+from curation.selection.recipes import JOINT, Recipe, kept_count, needed_names, score_names
 from curation.selection.round_robin import round_robin
 from curation.store.sorting import order_of_floats, order_of_words
 
@@ -45,8 +46,9 @@ class Choice:
 
     Attributes:
         kept: Whether it keeps the trace.
-        scored: Whether the trace has every score that the recipe reads.
-        positions: What was ranked -> place of each trace, 1 at the highest value; 0 where not scored.
+        scored: Whether the trace has every score that the recipe needs.
+        positions: What was ranked -> place of each trace, 1 at the highest value; 0 where not scored. A recipe of `JOINT`
+            ranks by its own rule too, under its name, 1 for what it keeps first.
     """
 
     kept: Bools
@@ -61,22 +63,37 @@ def choose(recipe: Recipe, pool: Pool) -> Choice:
         return _by_lot(recipe.seed, pool.trace_ids, count)
     if recipe.name == "rds+":
         return _by_embedding(pool, count)
-    values = [pool.scores[name] for name in score_names(recipe)]
-    scored = ~np.any([np.isnan(value) for value in values], axis=0)
-    inside = [value[scored] for value in values]
+    scored, inside = scored_values(recipe, pool)
+    positions = positions_of(recipe, scored, inside)
     kept = np.zeros(len(pool.trace_ids), dtype=bool)
-    kept[np.flatnonzero(scored)[BY_SCORES[recipe.name](inside, count)]] = True
-    positions = {}
-    for name, value in zip(score_names(recipe), inside, strict=True):
-        positions[name] = _spread(places(-value), scored)
+    kept[np.flatnonzero(scored)[first_kept(recipe, inside, count)]] = True
     return Choice(kept, scored, positions)
 
 
-def places(values: Floats) -> Ints:
-    """Ordinal position of each value, 1 for the lowest; of equal values the earlier one stands first."""
-    position = np.empty(len(values), dtype=np.int64)
-    position[order_of_floats(values)] = np.arange(1, len(values) + 1)
-    return position
+def scored_values(recipe: Recipe, pool: Pool) -> tuple[Bools, list[Floats]]:
+    """(traces,) who has every score that is needed; and of these the n values of each score that is read."""
+    scored: Bools = ~np.any([np.isnan(pool.scores[name]) for name in needed_names(recipe)], axis=0)
+    return scored, [pool.scores[name][scored] for name in score_names(recipe)]
+
+
+def first_kept(recipe: Recipe, inside: Sequence[Floats], count: int) -> Ints:
+    """Indices among the scored traces of those that are kept, if that is so many; in the recipe's order."""
+    if recipe.name in JOINT:
+        return _first(joint_places(recipe, inside), count)
+    return BY_SCORES[recipe.name](inside, count)
+
+
+def positions_of(recipe: Recipe, scored: Bools, inside: Sequence[Floats]) -> dict[str, Ints]:
+    """`Choice.positions` of a recipe that reads scores."""
+    positions = {}
+    for name, value in zip(score_names(recipe), inside, strict=True):
+        known = ~np.isnan(value)
+        place = np.zeros(len(value), dtype=np.int64)
+        place[known] = places(-value[known])
+        positions[name] = _spread(place, scored)
+    if recipe.name in JOINT:
+        positions[recipe.name] = _spread(joint_places(recipe, inside), scored)
+    return positions
 
 
 def _first(values: NDArray[np.float64] | Ints, count: int) -> Ints:
@@ -112,6 +129,7 @@ BY_SCORES: dict[str, Callable[[Sequence[Floats], int], Ints]] = {
     "bottom": lambda values, count: _first(values[0], count),
     "top-ppl": lambda values, count: _first(-values[0], count),
     "bottom-ppl": lambda values, count: _first(values[0], count),
+    "mid": lambda values, count: _middle(values[0], count),
     "mid-ppl": lambda values, count: _middle(values[0], count),
     "influence": lambda values, count: _first(-values[0], count),
     "influence-consensus": lambda values, count: _first(-values[0], count),

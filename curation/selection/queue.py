@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from curation.selection.boundary import standing
-from curation.selection.choose import Bools, Choice, Floats, Ints, places
-from curation.selection.recipes import Recipe
+from curation.selection.choose import Bools, Choice, Floats, Ints
+from curation.selection.joint import places
+from curation.selection.recipes import MIDDLE, Recipe
 
 # Order of a queue -> what it serves first.
 ORDERS = {
@@ -27,7 +28,7 @@ def near_boundary(recipe: Recipe, choice: Choice) -> Ints:
         return scored
     kept = place[choice.kept]
     lines = [int(kept.max()) + 0.5] if len(kept) else [0.5]
-    if recipe.name == "mid-ppl" and len(kept):
+    if recipe.name in MIDDLE and len(kept):
         lines.append(int(kept.min()) - 0.5)
     distance = np.min([np.abs(place[scored] - line) for line in lines], axis=0)
     return scored[np.argsort(distance, kind="stable")]

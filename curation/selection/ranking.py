@@ -8,17 +8,19 @@ import numpy as np
 
 from curation.selection.boundary import Boundary, standing
 from curation.selection.choose import (
-    BY_SCORES,
     Bools,
     Choice,
     Floats,
     Ints,
     Pool,
     choose,
+    first_kept,
     order_by_lot,
-    places,
+    positions_of,
+    scored_values,
 )
-from curation.selection.recipes import Recipe, score_names
+from curation.selection.joint import bands, levels
+from curation.selection.recipes import MIDDLE, Recipe, score_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +30,11 @@ class Ranking:
     Attributes:
         recipe: Resolved; its share or count does not matter.
         order: (ranked,) indices of traces; the recipe keeps the first ones, or a band in the middle.
-        scored: (traces,) whether a trace has every score that the recipe reads.
+        scored: (traces,) whether a trace has every score that the recipe needs.
         positions: What was ranked -> place of each trace, 1 at the highest value; 0 where not scored.
         ladders: Score -> (ranked,) its values in order, from the one that the recipe likes best.
-        reach: (ranked,) down to which rung of each ladder one has to go for so many traces.
+        reach: (ranked,) down to which rung of each ladder one has to go for so many traces; for medium, to which of
+            `joint.levels`.
     """
 
     recipe: Recipe
@@ -55,8 +58,11 @@ class Ranking:
         kept = self.reach[self._kept(count)]
         if not len(kept):
             return {}
+        if self.recipe.name == "medium":
+            found = bands(self.ladders, int(kept[-1]), len(self.order))
+            return {name: Boundary(*band) for name, band in found.items()}
         first, last = int(kept[0]) - 1, int(kept[-1]) - 1
-        if self.recipe.name == "mid-ppl":
+        if self.recipe.name in MIDDLE:
             return {
                 name: Boundary(float(rungs[first]), float(rungs[last]))
                 for name, rungs in self.ladders.items()
@@ -69,7 +75,7 @@ class Ranking:
         }
 
     def _kept(self, count: int) -> slice:
-        start = max(len(self.order) - count, 0) // 2 if self.recipe.name == "mid-ppl" else 0
+        start = max(len(self.order) - count, 0) // 2 if self.recipe.name in MIDDLE else 0
         return slice(start, start + count)
 
 
@@ -84,21 +90,22 @@ def rank(recipe: Recipe, pool: Pool) -> Ranking:
     if recipe.name == "random":
         drawn = order_by_lot(recipe.seed, pool.trace_ids)
         return Ranking(recipe, drawn, np.ones(len(drawn), dtype=bool), {}, {}, np.arange(1, len(drawn) + 1))
-    names = score_names(recipe)
-    scored: Bools = ~np.any([np.isnan(pool.scores[name]) for name in names], axis=0)
+    scored, inside = scored_values(recipe, pool)
     known = np.flatnonzero(scored)
-    inside = [pool.scores[name][known] for name in names]
-    order = known[BY_SCORES[recipe.name](inside, len(known))]
-    positions = {}
-    for name, values in zip(names, inside, strict=True):
-        positions[name] = np.zeros(len(scored), dtype=np.int64)
-        positions[name][known] = places(-values)
-    ladders = {name: _ladder(recipe, name, values) for name, values in zip(names, inside, strict=True)}
+    first = first_kept(recipe, inside, len(known))
+    order, positions = known[first], positions_of(recipe, scored, inside)
+    ladders = {
+        name: _ladder(recipe, name, values) for name, values in zip(score_names(recipe), inside, strict=True)
+    }
+    if recipe.name == "medium":
+        return Ranking(recipe, order, scored, positions, ladders, levels(inside)[first])
+    if recipe.name in ("rank-average", "select2reason"):
+        ladders = {}  # No value of a single score decides.
     return Ranking(recipe, order, scored, positions, ladders, _reach(recipe, order, scored, positions))
 
 
 def _ladder(recipe: Recipe, name: str, values: Floats) -> Floats:
-    climbing = np.sort(values)
+    climbing = np.sort(values[~np.isnan(values)])
     return climbing if _likes_low(recipe, name) else climbing[::-1]
 
 
@@ -112,5 +119,5 @@ def _reach(recipe: Recipe, order: Ints, scored: Bools, positions: Mapping[str, I
 def _likes_low(recipe: Recipe, name: str) -> bool:
     """Whether a recipe keeps the low end of a score; of the middle it goes from there."""
     if len(score_names(recipe)) == 1:
-        return recipe.name in ("bottom", "bottom-ppl", "mid-ppl")
-    return name.endswith("/incorrect")
+        return recipe.name in ("bottom", "bottom-ppl", *MIDDLE)
+    return recipe.name == "medium" or name.endswith("/incorrect")

@@ -15,15 +15,22 @@ RECIPES = {
     "influence-incorrect": "all but those high in influence on incorrect and high in its rank",
     "influence-combined": "all but the union of what influence-correct and influence-incorrect prune",
     "rds+": "the nearest in embedding to the queries of one group, each query choosing in turn",
+    "rank-average": "the best by the mean of their ranks by some scores; a minus before a score that is good when low",
+    "medium": "the middle of influence on one group, of its lossdiff and, where there is one, of its irm",
+    "select2reason": "the hardest problems with the longest traces, by the mean of both ranks",
     "top": "the highest of any score",
     "bottom": "the lowest of any score",
+    "mid": "the middle band of any score",
     "mid-ppl": "the middle band of perplexity",
     "top-ppl": "the highest perplexity",
     "bottom-ppl": "the lowest perplexity",
     "random": "a draw by seed",
 }
-BY_SCORE = ("top", "bottom")
-BY_GROUP = ("influence-consensus", "influence", "rds+")
+BY_SCORE = ("top", "bottom", "mid", "rank-average")
+BY_GROUP = ("influence-consensus", "influence", "medium", "rds+")
+# Recipes of a band in the middle of one score; recipes whose order comes of several scores together.
+MIDDLE = ("mid", "mid-ppl")
+JOINT = ("rank-average", "medium", "select2reason")
 BY_PERPLEXITY = ("mid-ppl", "top-ppl", "bottom-ppl")
 HANDFUL = 4
 
@@ -37,8 +44,9 @@ class Recipe:
         run_id: The run whose scores it reads; the newest run that has them if None.
         keep: Share of all traces of the project to keep, in [0, 1]; 0.5 if neither this nor `count` is given.
         count: Number of traces to keep instead of a share.
-        score: For top and bottom, the name of the score.
-        group: For influence, influence-consensus and rds+, the query group; if None, `gold` where the run has it, else `correct`.
+        score: For top, bottom and mid, the name of the score; for rank-average some of them with plus signs between, each
+            with a minus before it if low is good, as in "influence/gold+-perplexity".
+        group: For influence, influence-consensus, medium and rds+, the query group; if None, `gold` where the run has it, else `correct`.
         seed: For random.
         fewest_queries: influence-correct, -incorrect and -combined refuse a group with fewer queries.
 
@@ -85,6 +93,13 @@ def _check(recipe: Recipe) -> None:
         raise SelectionError(f"count is {recipe.count}; give 0 or more traces to keep.")
     if recipe.name in BY_SCORE and not recipe.score:
         raise SelectionError(f"Recipe {recipe.name} needs a score, as in {recipe.name}:perplexity.")
+    if recipe.name == "rank-average":
+        names = [name for name, _ in terms(recipe)]
+        if not all(names) or len(set(names)) < len(names):
+            raise SelectionError(
+                f"rank-average cannot read {recipe.score!r}; write each score once, as in "
+                "rank-average:influence/gold+-perplexity."
+            )
     if recipe.name not in BY_SCORE and recipe.score:
         raise SelectionError(
             f"Recipe {recipe.name} takes no score; use top:{recipe.score} or bottom:{recipe.score}."
@@ -102,8 +117,12 @@ def score_names(recipe: Recipe) -> tuple[str, ...]:
     """The scores that a recipe with score and group filled in reads, all of one run."""
     both = ("influence/correct", "influence-rank/correct", "influence/incorrect", "influence-rank/incorrect")
     match recipe.name:
-        case "top" | "bottom":
+        case "top" | "bottom" | "mid":
             return (str(recipe.score),)
+        case "rank-average" | "select2reason":
+            return tuple(name for name, _ in terms(recipe))
+        case "medium":
+            return tuple(f"{family}/{recipe.group}" for family in ("influence", "lossdiff", "irm"))
         case "influence" | "influence-consensus":
             return (f"{recipe.name}/{recipe.group}",)
         case "influence-correct":
@@ -116,6 +135,24 @@ def score_names(recipe: Recipe) -> tuple[str, ...]:
             return ("perplexity",)
         case _:
             return ()
+
+
+def needed_names(recipe: Recipe) -> tuple[str, ...]:
+    """Those of its scores that a trace must have to be kept: all, but that medium does without irm."""
+    names = score_names(recipe)
+    return tuple(name for name in names if recipe.name != "medium" or not name.startswith("irm/"))
+
+
+def terms(recipe: Recipe) -> tuple[tuple[str, float], ...]:
+    """The scores whose ranks are averaged, each with its weight, which is negative where low is good.
+
+    Those of Select2Reason (2505.17266) are the failure rate of rollouts and the tokens of the trace; half each is our
+    choice.
+    """
+    if recipe.name == "select2reason":
+        return (("difficulty", 0.5), ("tokens", 0.5))
+    written = [one.strip() for one in str(recipe.score).split("+")]
+    return tuple((one.removeprefix("-"), -1.0 if one.startswith("-") else 1.0) for one in written)
 
 
 def to_fields(recipe: Recipe) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Which run and which group a recipe means, where it leaves that open."""
 
 from curation.errors import SelectionError
-from curation.selection.recipes import BY_GROUP, Recipe, resolved, score_names
+from curation.selection.recipes import BY_GROUP, Recipe, needed_names, resolved
 from curation.store.catalogue import Catalogue
 
 DEFAULT_GROUPS = ("gold", "correct")
@@ -61,7 +61,7 @@ def _newest_runs(catalogue: Catalogue, recipe: Recipe) -> list[str]:
 
 
 def _needs(recipe: Recipe) -> set[str]:
-    return {str(recipe.group)} if recipe.name == "rds+" else set(score_names(recipe))
+    return {str(recipe.group)} if recipe.name == "rds+" else set(needed_names(recipe))
 
 
 def _score_names(catalogue: Catalogue) -> dict[str, set[str]]:

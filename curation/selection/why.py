@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from curation.selection.choose import Choice, Ints, Pool
-from curation.selection.recipes import Recipe
+from curation.selection.recipes import Recipe, needed_names
 from curation.store.verdicts import KEEP, UNDECIDED, Codes
 
 # Recipe -> what is true of what it keeps and of what it prunes; {kept}, {share} and {group} are filled in.
@@ -14,6 +14,7 @@ _RULES = {
     "bottom": ("among the lowest {kept}", "not among the lowest {kept}"),
     "top-ppl": ("among the highest {kept}", "not among the highest {kept}"),
     "bottom-ppl": ("among the lowest {kept}", "not among the lowest {kept}"),
+    "mid": ("inside the middle {share}", "outside the middle {share}"),
     "mid-ppl": ("inside the middle {share}", "outside the middle {share}"),
     "influence-consensus": ("among the highest {kept}", "not among the highest {kept}"),
     "influence": ("among the highest {kept}", "not among the highest {kept}"),
@@ -26,6 +27,15 @@ _RULES = {
     "rds+": (
         "among the {kept} picks for the queries of {group}",
         "not among the {kept} picks for the queries of {group}",
+    ),
+    "rank-average": ("among the best {kept} on average", "not among the best {kept} on average"),
+    "medium": (
+        "inside the middle bands that hold {kept} together",
+        "outside the middle bands that hold {kept} together",
+    ),
+    "select2reason": (
+        "among the {kept} hardest and longest",
+        "not among the {kept} hardest and longest",
     ),
     "random": ("drawn with seed {seed}", "not drawn with seed {seed}"),
 }
@@ -48,7 +58,7 @@ def sentences(
     scored, decided = choice.scored[which], verdicts[which]
     for place in np.flatnonzero(~scored).tolist():
         reason = (pool.unscored or {}).get(pool.trace_ids[which[place]])
-        said[place] = f"not scored: {reason or _missing(pool, int(which[place]))}"
+        said[place] = f"not scored: {reason or _missing(recipe, pool, int(which[place]))}"
     for place in np.flatnonzero(decided != UNDECIDED).tolist():
         reason = reasons.get(pool.trace_ids[which[place]])
         by_hand = "kept by hand" if decided[place] == KEEP else "vetoed by hand"
@@ -73,14 +83,18 @@ def _by_recipe(recipe: Recipe, choice: Choice, which: Ints) -> list[str]:
     said = []
     for keep, numbers in zip(keeps, zip(*columns, strict=True), strict=True):
         places = ", ".join(
-            [f"{name} is #{number:,}" for name, number in zip(choice.positions, numbers, strict=True)]
+            [
+                f"{name} is #{number:,}"
+                for name, number in zip(choice.positions, numbers, strict=True)
+                if number  # a score that the recipe can do without may be missing
+            ]
         )
         said.append(f"{'kept' if keep else 'pruned'}: {places} of {scored:,}, {inside if keep else outside}")
     return said
 
 
-def _missing(pool: Pool, index: int) -> str:
-    names = [name for name, values in pool.scores.items() if np.isnan(values[index])]
+def _missing(recipe: Recipe, pool: Pool, index: int) -> str:
+    names = [name for name in needed_names(recipe) if np.isnan(pool.scores[name][index])]
     return f"{' and '.join(names) or 'its embedding'} was not computed"
 
 

@@ -27,6 +27,9 @@ KINDS = (
     "outlier-l1",
     "grace",
     "segment-share",
+    "lossdiff",
+    "irm",
+    "difficulty",
 )
 GROUPS = ("gold", "correct", "incorrect")
 SIGNED = {
@@ -37,6 +40,8 @@ SIGNED = {
     "influence-even",
     "less",
     "grace",
+    "lossdiff",
+    "irm",
 }
 
 

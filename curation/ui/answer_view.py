@@ -6,12 +6,12 @@ from pathlib import Path
 import streamlit as st
 
 from curation.models.final_answer import LAST_LINE, LAST_NUMBER, MARKED
+from curation.store.kept_answers import Answer
 from curation.store.reading import StepValue
 from curation.ui.format import MISSING, one_line, plural, whole
 from curation.ui.markup import escape
 from curation.ui.widgets import step_view
 from curation.validation.answer_list import verdict_of
-from curation.validation.kept_answers import Answer
 
 OTHERS, LONGEST = 12, 120
 # A mark and a word each, so that colour is never alone.

@@ -91,12 +91,13 @@ def change_lists(session: Session, selection: Selection, found: list[Change]) ->
 
 
 def _liked(selection: Selection, which: Ints) -> Ints:
-    """The first few of some traces by the first score that the recipe reads, from the end that it likes."""
-    positions = next(iter(selection.choice.positions.values()), None)
+    """The first few of some traces by the first score that the recipe reads, from the end that it likes; by its own order if it has one."""
+    ranked, recipe = selection.choice.positions, selection.recipe
+    positions = ranked.get(recipe.name, next(iter(ranked.values()), None))
     if positions is None:
         return which[:LISTED]
     place = positions[which]
-    if selection.recipe.name in LOW:
+    if recipe.name in LOW:
         place = -place
     first = np.argpartition(place, LISTED - 1)[:LISTED] if len(which) > LISTED else np.arange(len(which))
     return which[first[np.argsort(place[first], kind="stable")]]

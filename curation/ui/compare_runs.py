@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from curation.selection.agreement import agreement
-from curation.selection.choose import places
+from curation.selection.joint import places
 from curation.store.browse import lines
 from curation.store.columns import Column, score_names
 from curation.store.overview import Run

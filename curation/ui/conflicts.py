@@ -18,6 +18,7 @@ SIDES = {
     "influence": _AT_LEAST,
     "bottom": _AT_MOST,
     "bottom-ppl": _AT_MOST,
+    "mid": ("outside", "inside", "the band"),
     "mid-ppl": ("outside", "inside", "the band"),
     "": ("pruned by", "kept by", "the recipe"),
 }

@@ -5,9 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from curation.errors import ProjectError
+from curation.store.kept_answers import Answer, answer_files, read_answers
 from curation.ui.session import Session
-from curation.validation.answer_list import answer_files
-from curation.validation.kept_answers import Answer, read_answers
 
 By_problem = dict[str, list[Answer]]
 

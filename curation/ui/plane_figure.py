@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from curation.selection.agreement import Agreement
 from curation.selection.boundary import Boundary
-from curation.selection.choose import places
+from curation.selection.joint import places
 from curation.store.frame import Frame
 from curation.ui.charts import Palette, palette
 from curation.ui.map_figure import Indices, label

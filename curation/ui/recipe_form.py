@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from curation.selection.recipes import BY_GROUP, BY_SCORE, RECIPES, Recipe, score_names
+from curation.selection.recipes import BY_GROUP, BY_SCORE, JOINT, MIDDLE, RECIPES, Recipe, score_names
 from curation.store.columns import reading_order
 from curation.store.overview import query_groups
 from curation.ui.cached import column_of
@@ -40,7 +40,9 @@ def choose_recipe(session: Session) -> tuple[Recipe, Threshold | None]:
     score = group = None
     seed = 0
     with middle:
-        if name in BY_SCORE:
+        if name == "rank-average":
+            score = _choose_ranks(session)
+        elif name in BY_SCORE:
             score = st.selectbox("Score", session.score_names, key="recipe_score", persist_state="session")
         elif name in BY_GROUP:
             groups = sorted(
@@ -56,6 +58,24 @@ def choose_recipe(session: Session) -> tuple[Recipe, Threshold | None]:
         return how_much(session, recipe)
 
 
+def _choose_ranks(session: Session) -> str:
+    """Some scores as rank-average takes them; the run's first if none is chosen."""
+    names = session.score_names
+    both = [one for name in names for one in (name, f"-{name}")]
+    default = [one for one in [*names[:1], "-perplexity"] if one in both]
+    chosen = st.multiselect(
+        "Scores",
+        both,
+        default=default,
+        key="recipe_ranks",
+        persist_state="session",
+        format_func=lambda one: f"low {one[1:]}" if one.startswith("-") else f"high {one}",
+        help="A trace stands where the mean of its ranks by these scores puts it.",
+    )
+    once = {one.removeprefix("-"): one for one in chosen or default[:1]}
+    return "+".join(once.values())
+
+
 def _first_possible(session: Session) -> int:
     """Place of the first recipe whose scores the run has for a group."""
     families = {name.partition("/")[0] for name in session.score_names}
@@ -65,7 +85,7 @@ def _first_possible(session: Session) -> int:
 def how_much(session: Session, recipe: Recipe) -> tuple[Recipe, Threshold | None]:
     """The recipe with a share, or with the count that a threshold leaves."""
     names = score_names(recipe)
-    one_end = len(names) == 1 and recipe.name != "mid-ppl" and names[0] in session.score_names
+    one_end = len(names) == 1 and recipe.name not in (*MIDDLE, *JOINT) and names[0] in session.score_names
     left, right = st.columns(2, vertical_alignment="bottom")
     by = left.segmented_control(
         "Keep by",

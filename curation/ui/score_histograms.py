@@ -18,6 +18,8 @@ from curation.ui.split_figure import split_histogram, to_be_clicked
 from curation.ui.threshold import Threshold, set_threshold, threshold_slider
 
 SEVERAL = "Up to its line a score has no objection; beyond it the mean rank by single queries may still save a trace."
+BANDS = "A trace is kept if it lies inside the band of every score that it has."
+MEANS = "What counts is the mean of a trace's ranks, so there is no line on a single score."
 
 
 def score_histograms(session: Session, selection: Selection, threshold: Threshold | None) -> None:
@@ -34,7 +36,9 @@ def score_histograms(session: Session, selection: Selection, threshold: Threshol
         line = of_threshold.line if of_threshold else lines.get(name)
         _histogram(session, selection, name, line, of_threshold, height=260 if len(shown) == 1 else 190)
     if len(names) > 1 and lines:
-        st.caption(SEVERAL)
+        st.caption(BANDS if selection.recipe.name == "medium" else SEVERAL)
+    elif len(names) > 1:
+        st.caption(MEANS)
     elif lines:
         _range(session, names[0], lines[names[0]])
 

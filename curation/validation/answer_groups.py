@@ -14,9 +14,9 @@ where no final answer is wrong, but becomes no query: its end is not the model's
 
 from collections.abc import Sequence
 
+from curation.store.kept_answers import Answer
 from curation.traces.query import Query
 from curation.traces.query_rows import CORRECT, INCORRECT
-from curation.validation.kept_answers import Answer
 
 WRONG_TO_RIGHT, RIGHT_TO_WRONG = "wrong-to-right", "right-to-wrong"
 

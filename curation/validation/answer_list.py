@@ -1,10 +1,8 @@
-"""Looking through kept answers: which files there are, and which answers of a file fit."""
+"""Looking through kept answers: which answers of a file fit."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from curation.store.project import Project
-from curation.validation.kept_answers import FOLDER, Answer
+from curation.store.kept_answers import Answer
 
 KINDS: dict[str, Callable[[Answer], bool]] = {
     "All": lambda one: True,
@@ -13,11 +11,6 @@ KINDS: dict[str, Callable[[Answer], bool]] = {
     "Cut off": lambda one: not one.finished,
     "No answer": lambda one: not one.extracted,
 }
-
-
-def answer_files(project: Project) -> list[Path]:
-    """The project's files of answers, by name."""
-    return sorted((project.root / FOLDER).glob("*.jsonl"))
 
 
 def fitting(answers: Sequence[Answer], kind: str, text: str) -> list[Answer]:

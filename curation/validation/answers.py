@@ -15,9 +15,9 @@ from curation.models.load import LanguageModel
 from curation.models.sampling import GREEDY, Sampling
 from curation.models.served import ServedModel, complete
 from curation.scoring.progress import Reporter
+from curation.store.kept_answers import FOLDER, Answer, append, only_writer, take_up
 from curation.store.project import Project
 from curation.store.publish import flush
-from curation.validation.kept_answers import FOLDER, Answer, append, only_writer, take_up
 from curation.validation.problems import Problem
 
 Model = LanguageModel | ServedModel

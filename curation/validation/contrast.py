@@ -10,9 +10,9 @@ from itertools import zip_longest
 from typing import Any
 
 from curation.models.encode import encode
+from curation.store.kept_answers import Answer
 from curation.traces.query import Query
 from curation.validation.answer_groups import usable
-from curation.validation.kept_answers import Answer
 from curation.validation.problems import Problem
 
 CONTRAST = "contrast"

@@ -8,8 +8,8 @@ from curation.models.encode import encode
 from curation.models.load import LanguageModel
 from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.likelihood import Likelihood
+from curation.store.kept_answers import Answer
 from curation.validation.answers import ASKING, Asking, answer_batches
-from curation.validation.kept_answers import Answer
 from curation.validation.problems import Problem
 
 LIKELIHOOD_BUDGET = 4096

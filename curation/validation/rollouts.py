@@ -11,6 +11,7 @@ from curation.models.served import REQUESTS, served_model
 from curation.models.server import Server
 from curation.scoring.progress import OnProgress, Reporter
 from curation.store.catalogue import open_catalogue
+from curation.store.kept_answers import FOLDER, Answer
 from curation.store.project import Project
 from curation.store.queries import publish_queries
 from curation.traces.query import Query
@@ -19,7 +20,6 @@ from curation.traces.shapes import RECOGNISED, Fields
 from curation.validation.answer_groups import group_names, group_queries
 from curation.validation.answers import ASKING, Asking, Model, answers_path, ask
 from curation.validation.contrast import CONTRAST, contrast_queries
-from curation.validation.kept_answers import FOLDER, Answer
 from curation.validation.problems import read_problems
 from curation.validation.tally import Tally, tally
 
@@ -69,6 +69,7 @@ def rollouts(
     asking: Asking = ASKING,
     sampling: Sampling = GREEDY,
     contrast: bool = False,
+    make_queries: bool = True,
     serving: Serving | None = None,
     device: str = "auto",
     dtype: str = "float32",
@@ -91,6 +92,8 @@ def rollouts(
         asking: Limits.
         sampling: How many answers a problem gets, and how they are drawn.
         contrast: Add the group of contrasts (see `validation.contrast`).
+        make_queries: Publish the groups; else answers are only kept, as those to the problems of the traces themselves
+            should be, which say how difficult these are.
         serving: Where the model is served; None loads it here.
         device: Where it is loaded.
         dtype: Of its weights and activations.
@@ -126,6 +129,8 @@ def rollouts(
 
     own, counted, tokenizer = answers_of(model, adapter, serving.name if serving else "")
     before, counted_before, _ = answers_of(base) if base else (None, None, None)
+    if not make_queries:
+        return RolledOut(counted, counted_before, {}, _notes(counted, (), ()))
     queries = group_queries(own, before, sampling.samples)
     names = group_names(before is not None)
     if contrast:

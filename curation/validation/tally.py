@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from curation.validation.kept_answers import Answer
+from curation.store.kept_answers import Answer
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from curation.store.kept_answers import Answer
 from curation.store.project import Project
-from curation.validation.kept_answers import Answer
 from tests.app.project import HOSTILE
 
 FIRST, SECOND = "tuned-0123456789ab", "base-0123456789ab"

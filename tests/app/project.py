@@ -1,6 +1,7 @@
 """A small finished project, made by hand: 60 traces, some of them hostile, and one run with a map."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,16 @@ def texts(count: int) -> list[Trace]:
     return made
 
 
-def build_project(root: Path, count: int = 60, traces: list[Trace] | None = None) -> Project:
-    """Create, fill and publish; the scores are drawn from a seeded generator. Every second trace has tokens."""
+def build_project(
+    root: Path,
+    count: int = 60,
+    traces: list[Trace] | None = None,
+    more: Mapping[str, np.ndarray] | None = None,
+) -> Project:
+    """Create, fill and publish; the scores are drawn from a seeded generator. Every second trace has tokens.
+
+    `more` are further scores of all traces, NaN where not computed.
+    """
     project = create_project(root, name="Sums <b>& more</b>")
     traces = traces or texts(count)
     ids = [trace.trace_id for trace in traces]
@@ -89,11 +98,11 @@ def build_project(root: Path, count: int = 60, traces: list[Trace] | None = None
                        '2 + 2?' AS prompt, '4' AS completion, 'queries.jsonl' AS source""",
                     [f"query-{group}-{number}", group, group != "incorrect"],
                 )
-    _publish_run(project, traces)
+    _publish_run(project, traces, more or {})
     return project
 
 
-def _publish_run(project: Project, traces: list[Trace]) -> None:
+def _publish_run(project: Project, traces: list[Trace], more: Mapping[str, np.ndarray]) -> None:
     random = np.random.default_rng(0)
     ids = [trace.trace_id for trace in traces]
     count = len(ids)
@@ -127,6 +136,7 @@ def _publish_run(project: Project, traces: list[Trace]) -> None:
         _column(ids[:-1], "rsr", random.uniform(1, 9, count - 1)),
         _column(ids, "tokens", np.array([len(t.response.split()) for t in traces], float)),
         _column(ids, "steps", np.array([len(lines_of(t.response)) for t in traces], float)),
+        *(_column(ids, name, values) for name, values in more.items()),
     ]
     vectors = random.normal(size=(count, 4)).astype(np.float32)
     started = datetime(2026, 1, 2, 3, 4, 5)
@@ -212,6 +222,6 @@ def lines_of(text: str) -> list[tuple[int, int]]:
 
 
 def _column(ids: list[str], name: str, values: np.ndarray, error: np.ndarray | None = None) -> pa.Table:
-    columns = {"trace_id": ids, "name": [name] * len(ids), "value": values}
+    columns = {"trace_id": ids, "name": [name] * len(ids), "value": pa.array(values, from_pandas=True)}
     missing = pa.nulls(len(ids), pa.float64())
     return pa.table({**columns, "standard_error": missing if error is None else pa.array(error)})

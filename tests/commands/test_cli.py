@@ -83,6 +83,18 @@ def test_a_day_from_nothing_to_a_verified_file(tmp_path: Path, pool: Path, shell
     assert shell.json("decide", project, "veto", best, "--reason", "wrong")["traces"] == 1
     chosen = shell.json("select", project, "--recipe", "influence", "--keep", "0.5", "--name", "half")
     assert (chosen["kept"], chosen["vetoed_by_hand"]) == (7, 1)
+    joint = "rank-average:influence/gold+-perplexity"
+    # The vetoed trace may be one of the three.
+    assert shell.json("select", project, "--recipe", joint, "--count", "3", "--name", "joint")["kept"] in (
+        2,
+        3,
+    )
+    ranked_file = tmp_path / "joint.jsonl"
+    shell.json("export", project, "--selection", "joint", "--format", "messages", "-o", ranked_file)
+    manifest = json.loads((tmp_path / "joint.jsonl.manifest.json").read_text())
+    assert manifest["recipe"]["score"] == "influence/gold+-perplexity"
+    assert shell.json("verify", ranked_file)["ok"]
+    (project / "selections" / "joint.toml").unlink()
     out = tmp_path / "half.jsonl"
     assert (
         shell.json("export", project, "--selection", "half", "--format", "messages", "-o", out)["counts"][

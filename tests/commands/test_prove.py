@@ -63,6 +63,18 @@ def test_rollouts_answers_in_json_and_in_words(
     )
 
 
+def test_answers_can_be_kept_without_becoming_queries(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], problems: str
+) -> None:
+    root = tmp_path / "project"
+    create_project(root, template="plain")
+    done = run_json(capsys, "rollouts", root, problems, *MODEL, "--no-queries", "--limit", 3)
+    assert done["model"]["problems"] == 3
+    assert done["added"] == {}
+    assert not list((root / "queries").glob("*"))
+    assert len(list((root / "rollouts").glob("*.jsonl"))) == 1
+
+
 def test_validate_prints_markdown_and_tells_the_cost_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], problems: str
 ) -> None:

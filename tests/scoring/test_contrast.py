@@ -8,10 +8,10 @@ import pytest
 
 from curation.models.load import load_model
 from curation.scoring.score import score
+from curation.store.kept_answers import Answer
 from curation.store.project import create_project
 from curation.store.queries import publish_queries
 from curation.validation.contrast import contrast_queries
-from curation.validation.kept_answers import Answer
 from curation.validation.problems import Problem
 from tests.scoring.conftest import TRACES, ask_for, fill, values
 

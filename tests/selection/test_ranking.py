@@ -17,6 +17,9 @@ OF = {
     "influence": "gold",
     "influence-consensus": "gold",
     "rds+": "gold",
+    "medium": "gold",
+    "mid": "perplexity",
+    "rank-average": "influence/gold+-perplexity",
 }
 
 
@@ -32,6 +35,10 @@ def pool(request: pytest.FixtureRequest) -> Pool:
         "perplexity",
         "influence/gold",
         "influence-consensus/gold",
+        "lossdiff/gold",
+        "irm/gold",
+        "difficulty",
+        "tokens",
     )
     scores = {name: random.normal(size=COUNT) for name in names}
     similarity = random.uniform(-1, 1, (3, COUNT)).astype(np.float32)

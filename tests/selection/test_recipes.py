@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from curation.errors import SelectionError
-from curation.selection.recipes import RECIPES, Recipe, from_fields, to_fields
+from curation.selection.recipes import BY_SCORE, RECIPES, Recipe, from_fields, to_fields
 
 
 def test_what_stands_behind_the_colon() -> None:
@@ -37,7 +37,7 @@ def test_refused(name: str, settings: dict[str, Any], says: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_fields_round_trip(name: str) -> None:
-    recipe = Recipe(name, score="nll" if name in ("top", "bottom") else None, count=3, seed=8, run_id="r")
+    recipe = Recipe(name, score="nll" if name in BY_SCORE else None, count=3, seed=8, run_id="r")
     assert from_fields(to_fields(recipe)) == recipe
 
 

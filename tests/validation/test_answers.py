@@ -8,9 +8,9 @@ import torch
 from curation.errors import ProjectError
 from curation.models.load import LanguageModel, load_model
 from curation.scoring.progress import Reporter
+from curation.store.kept_answers import Answer, read_answers
 from curation.store.project import Project
 from curation.validation.answers import Asking, answers_path, ask
-from curation.validation.kept_answers import Answer, read_answers
 from curation.validation.problems import Problem, read_problems
 
 ASKING = Asking(max_new_tokens=64, token_budget=600)

@@ -53,12 +53,14 @@ def test_decisions_apply_and_every_arm_still_has_as_many_traces(project: Project
 
 
 def test_an_arm_knows_the_groups_that_its_recipe_looked_at(catalogue: Catalogue) -> None:
-    looked = {arm.name: arm.groups for arm in make_arms(catalogue, [*NAMES, "top:influence/gold"], 0.5, 1)[0]}
+    names = [*NAMES, "top:influence/gold", "rank-average:influence/gold+-perplexity"]
+    looked = {arm.name: arm.groups for arm in make_arms(catalogue, names, 0.5, 1)[0]}
     assert looked == {
         "random": set(),
         "influence:gold": {"gold"},
         "mid-ppl": set(),
         "top:influence/gold": {"gold"},
+        "rank-average:influence/gold+-perplexity": {"gold"},
     }
 
 

@@ -11,12 +11,12 @@ from curation.models.load import LanguageModel, load_model
 from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.likelihood import Likelihood
 from curation.store.catalogue import open_catalogue
+from curation.store.kept_answers import Answer
 from curation.store.project import Project
 from curation.store.queries import load_queries
 from curation.traces.query import Query
 from curation.validation.answers import Asking
 from curation.validation.contrast import contrast_queries
-from curation.validation.kept_answers import Answer
 from curation.validation.problems import Problem, problems_of_group
 from curation.validation.rollouts import rollouts
 from tests.tiny import save_tiny

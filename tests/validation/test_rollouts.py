@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 from curation.store.catalogue import open_catalogue
+from curation.store.kept_answers import Answer, read_answers
 from curation.store.project import Project
 from curation.validation.answers import Asking
-from curation.validation.kept_answers import Answer, read_answers
 from curation.validation.rollouts import group_queries, rollouts
 
 ANSWER = Answer("id", "p", "s", "4", "#### 4", 3, True, "4", "marked", True, "m", "r")

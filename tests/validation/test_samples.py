@@ -6,11 +6,11 @@ import pytest
 from curation.models.load import LanguageModel
 from curation.models.sampling import GREEDY, Sampling
 from curation.scoring.progress import Reporter
+from curation.store.kept_answers import Answer, read_answers
 from curation.store.project import Project
 from curation.traces.query import Query
 from curation.validation.answer_groups import group_queries, mostly_right
 from curation.validation.answers import Asking, answers_path, ask
-from curation.validation.kept_answers import Answer, read_answers
 from curation.validation.problems import Problem, read_problems
 from curation.validation.rollouts import rollouts
 

@@ -5,9 +5,9 @@ import pytest
 from curation.errors import ModelError
 from curation.models.sampling import Sampling
 from curation.models.server import Server
+from curation.store.kept_answers import Answer, read_answers
 from curation.store.project import Project
 from curation.validation.answers import Asking
-from curation.validation.kept_answers import Answer, read_answers
 from curation.validation.problems import read_problems
 from curation.validation.rollouts import RolledOut, Serving, rollouts
 from tests.completions import NAME, Body, Served, serving

@@ -1,6 +1,7 @@
 """Answers on disk: one a line, appended as they come, so that a killed job loses none of them."""
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from curation.errors import ProjectError
+from curation.store.project import Project
 
 FOLDER = "rollouts"
 
@@ -52,6 +54,16 @@ class Answer:
     def key(self) -> tuple[str, int]:
         """What is unique in a file: the problem and the sample."""
         return self.problem_id, self.sample
+
+
+def answer_files(project: Project) -> list[Path]:
+    """The project's files of answers, by name."""
+    return sorted((project.root / FOLDER).glob("*.jsonl"))
+
+
+def digest_of(path: Path) -> str:
+    """12 hex digits of the hash of a file of answers, by which a run knows what it read."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def read_answers(path: Path) -> list[Answer]:
