@@ -28,6 +28,7 @@ class Arm:
         trace_ids: What it selects, decisions applied, sorted.
         keep: Share of all traces that was asked for.
         tokens: Completion tokens of what it selects; None where no run has counted them.
+        forget_ids: What is unlearned beside it, sorted.
     """
 
     name: str
@@ -35,11 +36,13 @@ class Arm:
     trace_ids: tuple[str, ...]
     keep: float | None = None
     tokens: int | None = None
+    forget_ids: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """12 hex digits of the hash of what is selected."""
-        return hashlib.sha256("\n".join(self.trace_ids).encode()).hexdigest()[:12]
+        """12 hex digits of the hash of what is selected, and of what is unlearned where that is any."""
+        held = [*self.trace_ids, *(["forget", *self.forget_ids] if self.forget_ids else [])]
+        return hashlib.sha256("\n".join(held).encode()).hexdigest()[:12]
 
     @property
     def groups(self) -> set[str]:
