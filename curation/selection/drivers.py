@@ -133,8 +133,9 @@ def levels_of(values: Floats, *, ordered: bool) -> Ints:
         place = np.empty(len(counts), dtype=np.int64)
         place[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
         return np.minimum(place[codes], LEVELS - 1)
-    places = np.arange(1, LEVELS) / LEVELS if finite.any() else []
-    edges = np.unique(np.quantile(values[finite], places)) if len(places) else np.zeros(0)
+    edges = np.zeros(0)
+    if finite.any():
+        edges = np.unique(np.quantile(values[finite], np.arange(1, LEVELS) / LEVELS))
     levels = np.searchsorted(edges, np.where(finite, values, 0.0), side="right")
     levels[~finite] = levels.max(initial=0) + 1
     return np.unique(levels, return_inverse=True)[1].astype(np.int64)

@@ -109,9 +109,8 @@ def unlearn(
                 if trial is None:
                     stage = f"{number}/{len(planned)} forgetting {arm.name}, seed {seed}"
                     trial = run_trial(catalogue, arm, seed, training, problems, report=report, stage=stage)
-                    on_cost(
-                        f"{number} of {len(planned)} done; {time_of(len(planned) - number, [trial])} left."
-                    )
+                    if left := time_of(len(planned) - number, [trial]):
+                        on_cost(f"{number} of {len(planned)} done; {left} left.")
                 done.append(trial)
     finally:
         catalogue.close()
