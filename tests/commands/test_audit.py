@@ -9,7 +9,6 @@ import pytest
 from curation.cli import main
 from curation.demo.make_base import BASE
 from curation.demo.problems import right_response
-from curation.store.catalogue import open_catalogue
 from curation.store.project import Project, create_project
 from curation.validation.past import past_comparisons
 from curation.validation.unlearned import kept_unlearned
@@ -67,9 +66,6 @@ def test_unlearning_is_kept_and_not_repeated(
 ) -> None:
     rows = [{"prompt": one.prompt, "completion": right_response(one)} for one in POOL.test[:8]]
     problems = write_rows(tmp_path / "problems.jsonl", rows)
-    catalogue = open_catalogue(project)
-    (source, count), *_ = catalogue.rows("SELECT source, count(*) FROM traces GROUP BY 1 ORDER BY 2")
-    catalogue.close()
     lowest = ("select", project.root, "--recipe", "bottom-ppl", "--count", "6", "--name", "few")
     assert run(capsys, *lowest)[0] == 0
     asked = ("unlearn", project.root, "--model", BASE, "--problems", problems, "--selection", "few", *QUICK)
