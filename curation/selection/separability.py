@@ -77,7 +77,7 @@ def cross_validated_auc(vectors: Floats, inside: NDArray[np.bool_], seed: int) -
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    fit = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=500))
+    fit = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=500))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     return float(
         roc_auc_score(inside, cross_val_predict(fit, vectors, inside, cv=folds, method="decision_function"))
