@@ -8,7 +8,19 @@ from types import FrameType
 
 import typer
 
-from curation.commands import choose, compute, data, duplicates, lds, prove, push, rollouts, serve, steps
+from curation.commands import (
+    audit,
+    choose,
+    compute,
+    data,
+    duplicates,
+    lds,
+    prove,
+    push,
+    rollouts,
+    serve,
+    steps,
+)
 from curation.errors import CurationError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -31,6 +43,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "validate": prove.validate,
     "trust": prove.trust,
     "lds": lds.lds,
+    "audit": audit.audit,
+    "drivers": audit.drivers,
+    "unlearn": audit.unlearn,
     "status": data.status,
     "sql": data.sql,
     "bundle": data.bundle,

@@ -11,6 +11,7 @@ from transformers import set_seed
 from curation.errors import ModelError
 from curation.models.checkpoints import FOLDER, Checkpoints
 from curation.models.encode import encode, masked_tokens
+from curation.models.forgetting import bounded_loss, to_forget
 from curation.models.load import load_module, load_tokenizer, with_adapter
 from curation.models.train_settings import FULL, LORA, TrainSettings
 from curation.models.trainer import IGNORED, Example, OnSteps, deterministic, make_trainer
@@ -31,6 +32,7 @@ def train(
     device: str = "auto",
     steps: int | None = None,
     checkpoints: int = 0,
+    forget: Sequence[Trace] = (),
     on_progress: OnSteps | None = None,
 ) -> None:
     """Fine-tune a model on traces, with the loss on their completions, and save it with its tokenizer.
@@ -48,6 +50,7 @@ def train(
         device: "auto" (CUDA where there is one), or "cpu".
         steps: Optimiser steps to take; as many as the settings' epochs say if None.
         checkpoints: How many to keep, evenly spaced, in `checkpoints/STEP/` of the output (see `models.checkpoints`).
+        forget: What to unlearn in the same steps (see `models.forgetting`).
         on_progress: Called with (optimiser steps done, steps in total).
 
     Raises:
@@ -63,7 +66,10 @@ def train(
     with deterministic():
         set_seed(settings.seed)
         tokenizer, network = load_tokenizer(model), load_module(model, torch.float32)
-        examples = _examples(tokenizer, traces, template, min(settings.max_tokens, _positions(network)))
+        longest = min(settings.max_tokens, _positions(network))
+        examples = _examples(tokenizer, traces, template, longest)
+        if forget:
+            examples += [to_forget(one) for one in _examples(tokenizer, forget, template, longest)]
         if adapter:
             network = with_adapter(network, adapter, trainable=True)
         elif lora:
@@ -81,6 +87,7 @@ def train(
                 on_progress,
                 steps=steps,
                 callbacks=keeping,
+                loss=bounded_loss if forget else None,
             ).train()
             _refuse_broken(network)
             network.save_pretrained(part)

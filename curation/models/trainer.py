@@ -18,6 +18,8 @@ from curation.models.train_settings import TrainSettings
 IGNORED = -100
 Example = dict[str, list[int]]
 OnSteps = Callable[[int, int], None]
+# From the model's outputs, (traces, longest) labels and `num_items_in_batch`, the loss of some traces.
+Loss = Callable[..., Tensor]
 
 
 def make_trainer(
@@ -31,6 +33,7 @@ def make_trainer(
     *,
     steps: int | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    loss: Loss | None = None,
 ) -> Trainer:
     """A trainer for a model on tokenised traces, with AdamW; it saves, logs and prints nothing.
 
@@ -44,6 +47,7 @@ def make_trainer(
         on_progress: Called with (optimiser steps done, steps in total).
         steps: Optimiser steps to take; as many as the settings' epochs say if None.
         callbacks: What else is told of each step.
+        loss: In place of the mean negative log-likelihood of the labels.
     """
     cuda = device != "cpu" and torch.cuda.is_available()
     arguments = TrainingArguments(
@@ -73,6 +77,7 @@ def make_trainer(
         train_dataset=examples,
         data_collator=lambda batch: pad(batch, padding),
         callbacks=[*callbacks, *([_Report(on_progress)] if on_progress else [])],
+        compute_loss_func=loss,
     )
     trainer.shuffled = settings.shuffled
     # It prints to stdout, which belongs to what a command answers.

@@ -31,6 +31,7 @@ class Arm:
         keep: Share of all traces that was asked for.
         tokens: Completion tokens of what it selects; None where no run has counted them.
         masks: What carries no loss in its traces: their vetoed steps, by trace id.
+        forget_ids: What is unlearned beside it, sorted.
     """
 
     name: str
@@ -40,11 +41,14 @@ class Arm:
     tokens: int | None = None
     masks: Mapping[str, Spans] = field(default_factory=dict)
 
+    forget_ids: tuple[str, ...] = ()
+
     @property
     def digest(self) -> str:
-        """12 hex digits of the hash of what is learned from: the traces, less what is masked of them."""
+        """12 hex digits of the hash of what is learned from, less what is masked of it, and of what is unlearned."""
         masked = [f"{one} {[tuple(span) for span in self.masks[one]]}" for one in sorted(self.masks)]
-        return hashlib.sha256("\n".join([*self.trace_ids, *masked]).encode()).hexdigest()[:12]
+        held = [*self.trace_ids, *masked, *(["forget", *self.forget_ids] if self.forget_ids else [])]
+        return hashlib.sha256("\n".join(held).encode()).hexdigest()[:12]
 
     @property
     def groups(self) -> set[str]:

@@ -14,6 +14,7 @@ from curation.models.load import load_model
 from curation.models.train import TrainSettings, train
 from curation.scoring.progress import Reporter
 from curation.selection.recipes import to_fields
+from curation.selection.traces import read_traces
 from curation.store.catalogue import Catalogue
 from curation.store.project import Project
 from curation.store.publish import write_whole
@@ -22,6 +23,8 @@ from curation.validation.arms import Arm, traces_of
 from curation.validation.measure import Measured, measure
 from curation.validation.problems import Problem
 from curation.validation.trial import Trial
+
+UNLEARNED = "unlearn"
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ def trial_path(
     }
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
     name = re.sub(r"[^\w.-]", "-", arm.name)
-    return project.root / "validation" / f"{name}-{seed}-{key}.json"
+    # What unlearns is no comparison of selections, and is kept apart from them.
+    folder = project.root / "validation" / (UNLEARNED if arm.forget_ids else "")
+    return folder / f"{name}-{seed}-{key}.json"
 
 
 def read_trial(path: Path, arm: Arm) -> Trial | None:
@@ -113,6 +118,7 @@ def run_trial(
             settings=replace(training.settings, seed=seed),
             lora=training.lora,
             steps=training.steps,
+            forget=read_traces(catalogue, arm.forget_ids) if arm.forget_ids else (),
             on_progress=on_steps,
         )
         report.finish()
@@ -155,6 +161,7 @@ def _keep(
         "trial": asdict(trial),
         "recipe": to_fields(arm.recipe) if arm.recipe else None,
         "trace_ids": arm.trace_ids,
+        **({"forget_ids": arm.forget_ids} if arm.forget_ids else {}),
         "model": training.model,
         "revision": training.revision,
         "lora": training.lora,

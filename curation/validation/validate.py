@@ -58,7 +58,7 @@ def validate(
     report = Reporter(folder / "progress.json", on_progress)
     catalogue = open_catalogue(project)
     try:
-        with _alone(project):
+        with alone(project):
             report.start("selecting", comparison.seeds)
             held_out = (
                 problems_of_group(catalogue, comparison.group) if problems is None else list(problems)
@@ -175,7 +175,12 @@ def _many(count: int, what: str) -> str:
 
 
 @contextmanager
-def _alone(project: Project) -> Iterator[None]:
+def alone(project: Project) -> Iterator[None]:
+    """Hold the project's trainings for one process.
+
+    Raises:
+        ProjectError: Another one has them.
+    """
     with (project.root / "validation" / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,6 +16,7 @@ PAGES = (
     "export",
     "runs",
     "answers",
+    "audit",
     "trust",
     "proof",
     "settings",
