@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from curation.commands import choose, compute, data, duplicates, lds, prove, push, rollouts, serve
+from curation.commands import choose, compute, concept, data, duplicates, lds, prove, push, rollouts, serve
 from curation.errors import CurationError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -17,6 +17,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "queries": data.queries,
     "train": compute.train,
     "rollouts": rollouts.rollouts,
+    "concept": concept.concept,
     "score": compute.score,
     "map": compute.make_map,
     "duplicates": duplicates.duplicates,

@@ -79,9 +79,16 @@ def score(
     adapter: Annotated[
         str, typer.Option(help="A PEFT adapter's folder or hub id; its layers are then attributed.")
     ] = "",
+    base: Annotated[
+        str,
+        typer.Option(help="The model it was fine-tuned from, for scores that compare with it."),
+    ] = "",
     scores: Annotated[
         str,
-        typer.Option(help="all, or some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm."),
+        typer.Option(
+            help="all, or some of influence,influence-rank,perplexity,nll,rsr,rds,gradient-norm; further, and by name only, "
+            "concept,concept-vector,concept-projection."
+        ),
     ] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     dtype: Annotated[
@@ -145,6 +152,7 @@ def score(
         request = ScoreRequest(
             model=model,
             adapter=adapter,
+            base=base,
             scores=parse_scores(scores),
             steps=steps,
             dtype=dtype,

@@ -26,7 +26,7 @@ class Task:
         factor_traces: Traces of that sample.
         covariance_tokens: Of the sample for the covariances.
         query_tokens: Of the queries.
-        query_groups: K.
+        query_groups: K, concepts among them.
         singles: Queries that are directions of their own.
         step_tokens: Of the traces that are split by step.
         rank: Directions a side of a layer; 0 if spaces are whole.
@@ -36,6 +36,7 @@ class Task:
         vectors: Bytes of a trace's results.
         traces: How many there are.
         fitted: The factors are there from an earlier run.
+        concept_tokens: Of the texts that concepts are measured on, once for each concept.
     """
 
     modules: Sequence[LinearModule]
@@ -57,6 +58,7 @@ class Task:
     vectors: int
     traces: int
     fitted: bool
+    concept_tokens: int = 0
 
     @property
     def sides(self) -> int:
@@ -163,8 +165,8 @@ def influence_stages(task: Task) -> list[Stage]:
     stages.append(
         Stage(
             "query gradients",
-            rounds * task.query_tokens,
-            half=task.query_tokens * (size + probes),
+            rounds * (task.query_tokens + task.concept_tokens),
+            half=task.query_tokens * (size + probes) + task.concept_tokens * size,
             memory=max(gradients) + activations,
         )
     )
@@ -187,8 +189,8 @@ def influence_stages(task: Task) -> list[Stage]:
     return stages
 
 
-def pool_stages(task: Task, *, gradients: bool, influence: bool) -> list[Stage]:
-    """The pass over the pool and, for some traces, over their steps."""
+def pool_stages(task: Task, *, gradients: bool, influence: bool, based: bool = False) -> list[Stage]:
+    """The pass over the pool, that of a base model and, for some traces, over their steps."""
     k = task.query_groups
     half = single = 0.0
     held = 0
@@ -209,6 +211,8 @@ def pool_stages(task: Task, *, gradients: bool, influence: bool) -> list[Stage]:
             disk=task.traces * task.vectors,
         )
     ]
+    if based:
+        stages.append(Stage("base", task.trace_tokens / 2, memory=task.budget * task.kept))
     if task.step_tokens:
         # A pass is a forward and a backward; a dual one is a forward and one more for each group.
         stages.append(

@@ -13,7 +13,7 @@ from curation.scoring.room import room_for, token_bytes
 from curation.scoring.score import prepare
 from curation.scoring.slices import Slice, cut, read_slice
 from curation.scoring.speeds import measure_speeds
-from curation.scoring.stages import factor_cache, sample_of
+from curation.scoring.stages import concept_texts, factor_cache, sample_of
 from curation.scoring.work import Work, needs_gradients
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
@@ -114,8 +114,8 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
     tokens = sum(len(one) for one in read.encoded) * sum(size for _, size in pool) // max(1, read.characters)
     task = _task(work, read, groups, len(pool), tokens, room.token_budget)
     gradients = needs_gradients(work.scores)
-    stages = influence_stages(task) if work.influence else []
-    stages += pool_stages(task, gradients=gradients, influence=work.influence)
+    stages = influence_stages(task) if work.directed else []
+    stages += pool_stages(task, gradients=gradients, influence=work.directed, based=work.based)
     base = resident(work.model.device)
     speeds = measure_speeds(work.model, work.modules, read.encoded)
     planned = [_planned(stage, speeds.seconds(stage), base) for stage in stages]
@@ -136,11 +136,12 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
 def _task(
     work: Work, read: Slice, groups: list[list[Any]], traces: int, tokens: int, token_budget: int
 ) -> Task:
-    request, k = work.request, len(work.queries.groups)
+    request, k = work.request, work.aims
     length = tokens / traces
+    of_concepts = sum(map(len, concept_texts(work))) * len(work.concepts) if "concept" in work.scores else 0
     singles = len(work.queries.queries) if "influence-rank" in work.scores else 0
     ends = 2 * k * int(request.steps) if request.steps.isdecimal() else traces
-    split = 0 if request.steps == "none" or not work.influence else min(ends, traces)
+    split = 0 if request.steps == "none" or not work.directed else min(ends, traces)
     factor_traces = min(request.factor_traces, traces, ROUND if request.stability < 1 else traces)
     sample = [int(length)] * min(request.factor_traces, traces)
     hidden = int(work.model.module.get_input_embeddings().weight.shape[1])  # type: ignore[operator]
@@ -154,6 +155,7 @@ def _task(
         factor_traces=factor_traces,
         covariance_tokens=int(length * covariance_sample(sample, work.modules, request.covariance_traces)),
         query_tokens=sum(len(one) for one in work.queries.encoded),
+        concept_tokens=of_concepts,
         query_groups=k,
         singles=singles,
         step_tokens=int(length * split),
@@ -161,9 +163,9 @@ def _task(
         block=request.factor_block,
         budget=token_budget,
         kept=token_bytes(work),
-        vectors=4 * hidden + SCORE_BYTES * (10 + 5 * k + singles),
+        vectors=4 * hidden + SCORE_BYTES * (10 + 5 * k + 2 * len(work.concepts) + singles),
         traces=traces,
-        fitted=work.influence and factor_cache(work, groups, sample_of(work)).complete,
+        fitted=work.directed and factor_cache(work, groups, sample_of(work)).complete,
     )
 
 

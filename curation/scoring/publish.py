@@ -13,6 +13,8 @@ from scipy.stats import spearmanr
 
 from curation.models.linear import Coverage
 from curation.scoring.by_query import add_scores_by_query
+from curation.scoring.concepts.activations import add_activation_scores
+from curation.scoring.concepts.measure import measured_on
 from curation.scoring.influence.directions import Directions
 from curation.scoring.job import Job
 from curation.scoring.rds import Embedding
@@ -68,6 +70,7 @@ def publish_run(
         _load_queries(connection, work.queries, query_vectors)
         if "influence-rank" in work.scores:
             add_scores_by_query(connection)
+        add_activation_scores(connection, job, work.scores)
         connection.execute("DROP TABLE _queries")
         for statement in NOT_COMPUTED:
             connection.execute(statement)
@@ -115,6 +118,8 @@ def _parameters(work: Work, key: str, directions: Directions | None) -> dict[str
         "files": [name for name in work.catalogue.files if name.startswith(("batches/", "queries/"))],
         "groups": work.queries.sizes,
         "queries_left_out": work.queries.left_out,
+        "concepts": {one.about.name: asdict(one.about) for one in work.concepts},
+        "concepts_measured_on": measured_on(work),
         "low_rank_error": directions.lost if directions else {},
         "ranks": _ranks(directions) if directions else {},
     }

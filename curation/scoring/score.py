@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,13 +12,15 @@ import torch
 
 from curation.errors import ScoringError
 from curation.models.linear import Coverage, coverage, linear_modules
-from curation.models.load import LanguageModel, load_model
+from curation.models.load import LanguageModel, fingerprint, load_model
+from curation.scoring.concepts.activations import score_base
+from curation.scoring.concepts.measure import concepts_for
 from curation.scoring.job import Job, discard_job, open_job
 from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
-from curation.scoring.request import ScoreRequest
+from curation.scoring.request import OF_CONCEPTS, ScoreRequest
 from curation.scoring.room import room_for
 from curation.scoring.shards import score_slice, step_slice
 from curation.scoring.slices import cut
@@ -30,6 +33,7 @@ from curation.scoring.work import (
     read_queries,
 )
 from curation.store.catalogue import Catalogue, open_catalogue
+from curation.store.concepts import concept_files
 from curation.store.project import Project
 
 
@@ -75,6 +79,7 @@ def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | 
         model = load_model(request.model, adapter=request.adapter, dtype=request.dtype, device=request.device)
         request = replace(request, dtype=str(model.dtype).removeprefix("torch."))
         inputs = [name for name in catalogue.files if name.startswith(("batches/", "queries/"))]
+        inputs += _further_inputs(project, request)
         key = request.key(revision=model.revision, files=inputs, template=project.template)
         if run_id := finished_run(catalogue, key):
             discard_job(project, run_id)  # a kill between publishing and this leaves its shards
@@ -97,12 +102,20 @@ def finished_run(catalogue: Catalogue, key: str) -> str | None:
     return None
 
 
+def _further_inputs(project: Project, request: ScoreRequest) -> list[str]:
+    """What the scores of concepts depend on, beside traces and queries: their files, and the base model."""
+    if not OF_CONCEPTS & set(request.scores):
+        return []
+    return [*concept_files(project), *([fingerprint(Path(request.base))] if request.base else [])]
+
+
 def prepare(catalogue: Catalogue, model: LanguageModel, request: ScoreRequest) -> Work:
     """Find out what can be computed: queries that fit, scores that they allow, layers to attribute."""
     queries = read_queries(catalogue, model)
     scores = possible_scores(request, queries)
     modules = linear_modules(model, request.modules) if needs_gradients(scores) else []
-    return Work(catalogue, model, modules, queries, request, scores)
+    concepts = concepts_for(catalogue.project, model) if scores & OF_CONCEPTS else ()
+    return Work(catalogue, model, modules, queries, request, scores, concepts)
 
 
 def _run(
@@ -113,15 +126,18 @@ def _run(
     slices = cut(work.catalogue)
     directions, embedding = directions_of(work, job, reporter)
     vectors = _vectors_by_group(work.queries, embedding)
+    ids = [[trace_id for trace_id, _ in one] for one in slices]
     over_pool(
         job,
         work,
-        [[trace_id for trace_id, _ in one] for one in slices],
+        ids,
         reporter,
         lambda part, budget, told: score_slice(work, part, directions, vectors, budget, told),
     )
+    if work.based:
+        score_base(job, work, ids, reporter)
     if directions and work.request.steps != "none":
-        chosen = _to_be_split(job, directions.groups, slices, work.request.steps)
+        chosen = _to_be_split(job, directions.scores, slices, work.request.steps)
         over_pool(
             job,
             work,
@@ -156,6 +172,9 @@ def _notes(work: Work, covered: Coverage | None) -> list[str]:
         notes.append(
             f"The project has no queries, so {', '.join(missing)} were left out; add some with `curation queries`."
         )
+    others = [one.about.name for one in work.concepts if one.about.revision != work.model.revision]
+    if others:
+        notes.append(f"Made in another model than the one scored: {', '.join(others)}.")
     if work.queries.left_out:
         notes.append(
             f"{len(work.queries.left_out)} queries were left out; the first: {work.queries.left_out[0]}."
@@ -164,17 +183,17 @@ def _notes(work: Work, covered: Coverage | None) -> list[str]:
 
 
 def _to_be_split(
-    job: Job, groups: list[str], slices: list[list[tuple[str, int]]], asked: str
+    job: Job, names: list[str], slices: list[list[tuple[str, int]]], asked: str
 ) -> list[list[str]]:
-    """The traces whose steps are asked for, slice by slice: all, or those at either end of each group's ranking."""
+    """The traces whose steps are asked for, slice by slice: all, or those at either end of each of the rankings."""
     ids = [[trace_id for trace_id, _ in one] for one in slices]
     if asked == "all":
         return ids
     table = pa.concat_tables([pq.read_table(path) for path in job.shards("scores")])
     wanted: set[str] = set()
-    for group in groups:
-        of_group = table.filter(pc.equal(table["name"], f"influence/{group}"))
-        ranked = of_group.sort_by([("value", "ascending"), ("trace_id", "ascending")])["trace_id"]
+    for name in names:
+        of_name = table.filter(pc.equal(table["name"], name))
+        ranked = of_name.sort_by([("value", "ascending"), ("trace_id", "ascending")])["trace_id"]
         ends = [*ranked[: int(asked)], *ranked[max(0, len(ranked) - int(asked)) :]]
         wanted |= {one.as_py() for one in ends}
     return [[one for one in some if one in wanted] for some in ids]

@@ -12,10 +12,11 @@ from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.influence.directions import Directions, Influence
 from curation.scoring.influence.steps import influence_by_token
 from curation.scoring.likelihood import Likelihood
+from curation.scoring.projection import Activations
 from curation.scoring.rds import Embedding, mean_cosine
 from curation.scoring.rsr import RankSurprisal
 from curation.scoring.slices import Slice
-from curation.scoring.work import Work, needs_gradients
+from curation.scoring.work import Work, activation_sheet, needs_gradients
 
 OnBatch = Callable[[int], None]
 SpanRow = tuple[str, int, int, int, str, float]
@@ -41,14 +42,15 @@ def score_slice(
         on_batch: Told the number of tokens after each batch.
 
     Returns:
-        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll), vectors and
-        unscored.
+        Tables scores, halves (influence by either half of the factor sample), query_scores, steps (of nll), vectors,
+        activations (along concepts) and unscored.
     """
     count, device = len(part.encoded), work.model.device
     likelihood, ranks = Likelihood.of(count, device), RankSurprisal.of(count, device)
     embedding, norm = Embedding(), GradientNorm.of(count, device)
     influence = Influence.of(directions, count, device) if directions else None
-    collectors: list[Collector] = [likelihood, ranks, embedding]
+    activations = activation_sheet(work, count)
+    collectors: list[Collector] = [likelihood, ranks, embedding, activations]
     if needs_gradients(work.scores):
         collectors += [norm, *([influence] if influence else [])]
     for batch in batches_of(work.model, part.encoded, token_budget):
@@ -70,14 +72,12 @@ def score_slice(
     halves: dict[str, Tensor] = {}
     single = torch.zeros(count, 0)
     if directions and influence:
-        scores, groups = influence.scores.cpu(), directions.groups
-        of_groups, *of_halves = scores[:, : 3 * len(groups)].chunk(3, 1)
-        single = scores[:, 3 * len(groups) :]
+        scores, aims = influence.scores.cpu(), directions.aims
+        of_groups, *of_halves = scores[:, : 3 * len(aims)].chunk(3, 1)
+        single = scores[:, 3 * len(aims) :]
         columns |= _variants(directions, of_groups, tokens, norm.norm.cpu())
         for half, values in enumerate(of_halves):
-            halves |= {
-                f"{half}/{group}": column for group, column in zip(groups, values.unbind(1), strict=True)
-            }
+            halves |= {f"{half}/{aim}": column for aim, column in zip(aims, values.unbind(1), strict=True)}
     by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
     return {
         "scores": by_trace(part.trace_ids, columns),
@@ -85,6 +85,9 @@ def score_slice(
         "query_scores": _query_table(part.trace_ids, directions.query_ids if directions else [], single),
         "steps": _span_table([row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]),
         "vectors": _vector_table(part.trace_ids, embedding),
+        **(
+            {"activations": activation_table(work, part.trace_ids, activations)} if activations.pooled else {}
+        ),
         "unscored": pa.table(
             {"trace_id": [one for one, _ in part.unscored], "reason": [why for _, why in part.unscored]},
             schema=pa.schema({"trace_id": pa.string(), "reason": pa.string()}),
@@ -106,8 +109,8 @@ def step_slice(
     for batch in batches_of(work.model, part.encoded, token_budget):
         values = influence_by_token(work.model, work.modules, directions, batch).cpu()
         for i, by_token in batch.split_by_row(values).items():
-            for k, group in enumerate(directions.groups):
-                name, column = f"influence/{group}", by_token[:, k].numpy()
+            for k, name in enumerate(directions.scores):
+                column = by_token[:, k].numpy()
                 rows += _by_step(part, i, name, column)
                 if keeps_tokens and np.isfinite(column).all():
                     tokens.append((part.trace_ids[i], name, part.encoded[i].starts, column))
@@ -116,10 +119,10 @@ def step_slice(
 
 
 def _variants(directions: Directions, scores: Tensor, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
-    """The sum over tokens, the mean over completion tokens and the cosine, for each group."""
-    columns = {}
-    for group, score, norm in zip(directions.groups, scores.unbind(1), directions.norms, strict=True):
-        columns[f"influence/{group}"] = score
+    """The sum over tokens, the mean over completion tokens and the cosine, for each group; the sum for each concept."""
+    columns = dict(zip(directions.scores, scores.unbind(1), strict=True))
+    for group, norm in zip(directions.groups, directions.norms, strict=False):
+        score = columns[f"influence/{group}"]
         columns[f"influence-mean/{group}"] = score / tokens
         columns[f"influence-cosine/{group}"] = score / (norms * norm)
     return columns
@@ -161,6 +164,16 @@ def by_trace(trace_ids: list[str], columns: dict[str, Tensor]) -> pa.Table:
             "value": pa.array(values, pa.float64()),
         }
     )
+
+
+def activation_table(work: Work, trace_ids: list[str], sheet: Activations) -> pa.Table:
+    """The mean activation of each trace's completion along each concept, h . v."""
+    tables = []
+    for one in work.concepts:
+        pooled = sheet.pooled[one.about.layer]
+        values = pooled.double() @ torch.from_numpy(one.direction).to(pooled.device).double()
+        tables.append(by_trace(trace_ids, {one.about.name: values.cpu()}))
+    return pa.concat_tables(tables).rename_columns(["trace_id", "concept", "value"])
 
 
 def _span_table(rows: list[SpanRow]) -> pa.Table:

@@ -8,8 +8,10 @@ from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
 from curation.scoring.influence.cache import fitting_bytes, layer_groups
 from curation.scoring.influence.queries import PROBES
-from curation.scoring.request import OF_GRADIENTS, OF_QUERIES, ScoreRequest
+from curation.scoring.projection import Activations
+from curation.scoring.request import OF_ACTIVATIONS, OF_GRADIENTS, OF_QUERIES, ScoreRequest
 from curation.store.catalogue import Catalogue
+from curation.store.concepts import Concept
 from curation.store.queries import load_queries
 from curation.traces.query import Query
 
@@ -44,6 +46,7 @@ class Work:
         queries: Those that can be used.
         request: What was asked for.
         scores: The families that are computed: those asked for, less those that need queries where there are none.
+        concepts: The project's, where a score of theirs is asked for.
     """
 
     catalogue: Catalogue
@@ -52,11 +55,28 @@ class Work:
     queries: QuerySet
     request: ScoreRequest
     scores: frozenset[str]
+    concepts: tuple[Concept, ...] = ()
 
     @property
     def influence(self) -> bool:
         """Whether any form of influence is computed."""
         return bool(self.scores & {"influence", "influence-rank"})
+
+    @property
+    def directed(self) -> bool:
+        """Whether anything is computed along directions: influence, or that on concepts."""
+        return self.influence or "concept" in self.scores
+
+    @property
+    def aims(self) -> int:
+        """K, the groups and concepts that have a direction."""
+        groups = len(self.queries.groups) if self.influence else 0
+        return groups + (len(self.concepts) if "concept" in self.scores else 0)
+
+    @property
+    def based(self) -> bool:
+        """Whether a base model goes over the pool, too."""
+        return bool(self.scores & OF_ACTIVATIONS) and bool(self.request.base or self.request.adapter)
 
     @property
     def parameters(self) -> int:
@@ -70,7 +90,7 @@ class Work:
     def layer_bytes(self, module: LinearModule) -> int:
         """What one layer takes at the most, while its factors are fitted or its query gradients are collected."""
         fitting = fitting_bytes(module, self.model.dtype.itemsize, self.request.factor_block)
-        gradients = 2 * len(self.queries.groups) * module.size * max(4, self.model.dtype.itemsize)
+        gradients = 2 * max(1, self.aims) * module.size * max(4, self.model.dtype.itemsize)
         images = PROBES * (module.d_in + module.d_out) * max(4, self.model.dtype.itemsize)
         return max(fitting, gradients + images)
 
@@ -88,6 +108,13 @@ def possible_scores(request: ScoreRequest, queries: QuerySet) -> frozenset[str]:
             "add some with `curation queries PROJECT FILE --group gold`."
         )
     return scores
+
+
+def activation_sheet(work: Work, count: int) -> Activations:
+    """What is kept of P traces' activations: the mean over each one's completion, at the layers of all concepts."""
+    layers = {one.about.layer for one in work.concepts} if work.scores & OF_ACTIVATIONS else set()
+    width = work.concepts[0].about.width if work.concepts else 0
+    return Activations.of(layers, count, width, work.model.dtype, work.model.device)
 
 
 def needs_gradients(scores: frozenset[str]) -> bool:

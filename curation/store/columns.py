@@ -21,9 +21,20 @@ KINDS = (
     "influence-cosine",
     "influence-rank",
     "influence-even",
+    "concept",
+    "concept-vector",
+    "concept-projection",
 )
 GROUPS = ("gold", "correct", "incorrect")
-SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even"}
+SIGNED = {
+    "influence",
+    "influence-consensus",
+    "influence-mean",
+    "influence-cosine",
+    "influence-even",
+    "concept",
+    "concept-projection",
+}
 
 
 @dataclass(frozen=True)
