@@ -16,6 +16,7 @@ PAGES = (
     "export",
     "runs",
     "answers",
+    "concepts",
     "trust",
     "proof",
     "settings",
