@@ -18,6 +18,7 @@ _HOME = {
     "export_selection": "export.write:export",  # `curation.export` is the package
     "find_near_duplicates": "scoring.near_duplicates",
     "ingest": "store.ingest",
+    "make_concept": "scoring.concepts.make",
     "make_map": "scoring.map",
     "open_catalogue": "store.catalogue",
     "open_project": "store.project",

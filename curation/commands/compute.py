@@ -16,8 +16,8 @@ from curation.commands.output import (
     wrong_use,
 )
 from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
-from curation.scoring.request import FURTHER, SCORES, ScoreRequest, parse_scores
-from curation.store.project import open_project
+from curation.scoring.request import FURTHER, OF_CONCEPTS, SCORES, ScoreRequest, parse_scores
+from curation.store.project import Project, open_project
 
 ModelOption = Annotated[str, typer.Option(help="A model folder, or a hub id.")]
 
@@ -78,6 +78,10 @@ def score(
     model: ModelOption,
     adapter: Annotated[
         str, typer.Option(help="A PEFT adapter's folder or hub id; its layers are then attributed.")
+    ] = "",
+    base: Annotated[
+        str,
+        typer.Option(help="The model it was fine-tuned from, for scores that compare with it."),
     ] = "",
     scores: Annotated[
         str,
@@ -164,6 +168,7 @@ def score(
         request = ScoreRequest(
             model=model,
             adapter=adapter,
+            base=base,
             scores=parse_scores(scores),
             steps=steps,
             dtype=dtype,
@@ -199,13 +204,27 @@ def score(
 
     with progress_bar() as tell:
         done = score_project(opened, request, on_progress=tell)
-    result = {"run_id": done.run_id, "already_there": done.already_there, "notes": done.notes}
+    agreed = _concept_agreement(opened, done.run_id) if OF_CONCEPTS & set(request.scores) else []
+    notes = [*done.notes, *agreed]
+    result = {"run_id": done.run_id, "already_there": done.already_there, "notes": notes}
     words = (
         f"Run {done.run_id} had answered this before."
         if done.already_there
         else f"Run {done.run_id} is published."
     )
-    answer(result, " ".join([words, *done.notes]), as_json)
+    answer(result, " ".join([words, *notes]), as_json)
+
+
+def _concept_agreement(project: Project, run_id: str) -> list[str]:
+    """How far the scores of each concept agree, in sentences."""
+    from curation.selection.concepts import agreement_words, concepts_of_run
+    from curation.store.catalogue import open_catalogue
+
+    catalogue = open_catalogue(project)
+    try:
+        return [words for one in concepts_of_run(catalogue, run_id) if (words := agreement_words(one))]
+    finally:
+        catalogue.close()
 
 
 def make_map(

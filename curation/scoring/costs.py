@@ -29,7 +29,7 @@ class Task:
         factor_traces: Traces of that sample.
         covariance_tokens: Of the sample for the covariances.
         query_tokens: Of the queries.
-        query_groups: K.
+        query_groups: K, concepts among them.
         singles: Queries that are directions of their own.
         step_tokens: Of the traces that are split by step.
         rank: Directions a side of a layer; 0 if spaces are whole.
@@ -42,6 +42,7 @@ class Task:
         queries: V.
         checkpoints: Of the training, that LESS follows; for each, whether the pool's features are there already.
         projection: Numbers that are kept of a gradient.
+        concept_tokens: Of the texts that concepts are measured on, once for each concept.
     """
 
     modules: Sequence[LinearModule]
@@ -66,6 +67,7 @@ class Task:
     queries: int = 0
     checkpoints: Sequence[bool] = ()
     projection: int = 0
+    concept_tokens: int = 0
 
     @property
     def sides(self) -> int:
@@ -172,8 +174,8 @@ def influence_stages(task: Task) -> list[Stage]:
     stages.append(
         Stage(
             "query gradients",
-            rounds * task.query_tokens,
-            half=task.query_tokens * (size + probes),
+            rounds * (task.query_tokens + task.concept_tokens),
+            half=task.query_tokens * (size + probes) + task.concept_tokens * size,
             memory=max(gradients) + activations,
         )
     )
@@ -196,8 +198,8 @@ def influence_stages(task: Task) -> list[Stage]:
     return stages
 
 
-def pool_stages(task: Task, *, gradients: bool, influence: bool, projected: bool) -> list[Stage]:
-    """The pass over the pool and, for some traces, over their steps."""
+def pool_stages(task: Task, *, gradients: bool, influence: bool, projected: bool, based: bool) -> list[Stage]:
+    """The pass over the pool, that of a base model and, for some traces, over their steps."""
     k = task.query_groups
     half = single = 0.0
     held = 0
@@ -221,6 +223,8 @@ def pool_stages(task: Task, *, gradients: bool, influence: bool, projected: bool
             disk=task.traces * task.vectors,
         )
     ]
+    if based:
+        stages.append(Stage("base", task.trace_tokens / 2, memory=task.budget * task.kept))
     if task.step_tokens:
         # A pass is a forward and a backward; a dual one is a forward and one more for each group.
         stages.append(

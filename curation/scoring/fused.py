@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from curation.models.attention import attention, can_pack, last_hidden
 from curation.models.batches import TokenBatch, token_batches
+from curation.models.decoder import layers_seen
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
@@ -66,12 +67,30 @@ class Collector:
     def output(self, batch: TokenBatch, module: LinearModule, kept: Tensor | None, g: Tensor) -> None:
         """Called in the backward pass with each module's (N, d_out) gradient of the summed loss."""
 
+    def layers(self) -> set[int]:
+        """Decoder layers, counted from 0, whose outputs it wants to see."""
+        return set()
+
+    def activations(self, batch: TokenBatch, layer: int, h: Tensor) -> None:
+        """Called in the forward pass with the (N, H) output of each decoder layer that it wants to see."""
+
     @classmethod
     def goes_backward(cls) -> bool:
         """Whether this collector needs the backward pass."""
         return (
             cls.output is not Collector.output or cls.embedding_gradient is not Collector.embedding_gradient
         )
+
+
+class Objective(Protocol):
+    """What a pass differentiates in place of the loss: a function of one decoder layer's output."""
+
+    @property
+    def layer(self) -> int:
+        """Which decoder layer, counted from 0."""
+
+    def slope(self, batch: TokenBatch, h: Tensor) -> Tensor:
+        """(N, H) the gradient in that layer's output h, summed over sequences."""
 
 
 class OncePerInput:
@@ -105,6 +124,7 @@ def fused_pass(
     modules: Sequence[LinearModule] = (),
     *,
     sampled_labels: Tensor | None = None,
+    objective: Objective | None = None,
 ) -> Forward:
     """Run one batch forward, and backward to activations if a collector asks for gradients.
 
@@ -118,17 +138,22 @@ def fused_pass(
         collectors: Called in order.
         modules: The layers whose inputs and gradients are asked for.
         sampled_labels: (M,) uniform numbers; labels are drawn from the model with them, in place of the targets.
+        objective: Differentiated in place of the loss; layers above its own see no gradient.
     """
     backward = any(one.goes_backward() for one in collectors)
-    hidden = hidden_states(model, batch, collectors, modules, backward=backward)
+    seen_by = [] if objective is None else [objective.layer]
+    hidden, outputs = hidden_and_outputs(model, batch, collectors, modules, backward=backward, layers=seen_by)
     losses = token_losses(
         model.module,
         hidden.detach()[batch.loss_places],
         batch.targets,
         uniform=sampled_labels,
-        slopes=backward or any(one.reads_slopes for one in collectors),
+        slopes=(backward and objective is None) or any(one.reads_slopes for one in collectors),
     )
-    if backward and losses.slope is not None:
+    if objective is not None and backward:
+        output = outputs[objective.layer]
+        output.backward(objective.slope(batch, output.detach()))  # type: ignore[no-untyped-call]
+    elif backward and losses.slope is not None:
         weighted = losses.slope * batch.weights.to(losses.slope.dtype).unsqueeze(1)
         hidden.backward(torch.zeros_like(hidden).index_copy_(0, batch.loss_places, weighted))  # type: ignore[no-untyped-call]
     seen = Forward(batch, hidden.detach(), losses.nll, losses.rank, losses.slope)
@@ -150,14 +175,38 @@ def hidden_states(
 
     The graph is rooted at the embedding's output, so that no weight gradient is ever made.
     """
+    return hidden_and_outputs(model, batch, collectors, modules, backward=backward)[0]
+
+
+def hidden_and_outputs(
+    model: LanguageModel,
+    batch: TokenBatch,
+    collectors: Sequence[Collector],
+    modules: Sequence[LinearModule],
+    *,
+    backward: bool,
+    layers: Sequence[int] = (),
+) -> tuple[Tensor, dict[int, Tensor]]:
+    """The same, and the (N, H) outputs of some decoder layers with their graph."""
+    outputs: dict[int, Tensor] = {}
+    wanted = set(layers).union(*(one.layers() for one in collectors))
+
+    def see(layer: int, h: Tensor) -> None:
+        if layer in layers:
+            outputs[layer] = h
+        for collector in collectors:
+            if layer in collector.layers():
+                collector.activations(batch, layer, h.detach())
+
     with ExitStack() as stack:
         stack.enter_context(torch.set_grad_enabled(backward))
+        stack.enter_context(layers_seen(model.module, wanted, see))
         if backward:
             stack.enter_context(_rooted_at_embedding(model.module, batch, collectors))
             for module in modules:
                 stack.enter_context(_watched(module, batch, collectors))
         positions = stack.enter_context(attention(model.module, batch))
-        return last_hidden(model.module, batch.ids, positions)[0]
+        return last_hidden(model.module, batch.ids, positions)[0], outputs
 
 
 def batches_of(model: LanguageModel, encoded: Sequence[Encoded], token_budget: int) -> Iterator[TokenBatch]:

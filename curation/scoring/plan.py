@@ -23,7 +23,7 @@ from curation.scoring.room import room_for, token_bytes
 from curation.scoring.score import prepare, trail_of
 from curation.scoring.slices import Slice, cut, read_slice
 from curation.scoring.speeds import measure_speeds
-from curation.scoring.stages import factor_cache, sample_of
+from curation.scoring.stages import concept_texts, factor_cache, sample_of
 from curation.scoring.tuning_costs import tuning_stages
 from curation.scoring.work import Work, needs_gradients, passes
 from curation.store.catalogue import Catalogue, open_catalogue
@@ -125,10 +125,12 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
     tokens = sum(len(one) for one in read.encoded) * sum(size for _, size in pool) // max(1, read.characters)
     task = _task(work, read, groups, len(pool), tokens, room)
     gradients = needs_gradients(work.scores)
-    stages = influence_stages(task) if work.influence else []
+    stages = influence_stages(task) if work.directed else []
     projected = "outlier" in work.scores
     if passes(work.scores):
-        stages += pool_stages(task, gradients=gradients, influence=work.influence, projected=projected)
+        stages += pool_stages(
+            task, gradients=gradients, influence=work.directed, projected=projected, based=work.based
+        )
     stages += less_stages(task)
     stages += [segment_stage(task, work.request.segment_points)] if "segments" in work.scores else []
     if {"lossdiff", "irm"} & work.scores:
@@ -151,11 +153,12 @@ def _plan(work: Work, catalogue: Catalogue) -> Plan:
 
 
 def _task(work: Work, read: Slice, groups: list[list[Any]], traces: int, tokens: int, room: Room) -> Task:
-    request, k = work.request, len(work.queries.groups)
+    request, k = work.request, work.aims
     length = tokens / traces
+    of_concepts = sum(map(len, concept_texts(work))) * len(work.concepts) if "concept" in work.scores else 0
     singles = len(work.queries.queries) if "influence-rank" in work.scores else 0
     ends = 2 * k * int(request.steps) if request.steps.isdecimal() else traces
-    split = 0 if request.steps == "none" or not work.influence else min(ends, traces)
+    split = 0 if request.steps == "none" or not work.directed else min(ends, traces)
     factor_traces = min(request.factor_traces, traces, ROUND if request.stability < 1 else traces)
     sample = [int(length)] * min(request.factor_traces, traces)
     hidden = int(work.model.module.get_input_embeddings().weight.shape[1])  # type: ignore[operator]
@@ -169,6 +172,7 @@ def _task(work: Work, read: Slice, groups: list[list[Any]], traces: int, tokens:
         factor_traces=factor_traces,
         covariance_tokens=int(length * covariance_sample(sample, work.modules, request.covariance_traces)),
         query_tokens=sum(len(one) for one in work.queries.encoded),
+        concept_tokens=of_concepts,
         query_groups=k,
         queries=len(work.queries.queries),
         singles=singles,
@@ -178,9 +182,9 @@ def _task(work: Work, read: Slice, groups: list[list[Any]], traces: int, tokens:
         budget=room.token_budget,
         kept=token_bytes(work),
         vectors=SINGLE * (hidden + (request.projection if "outlier" in work.scores else 0))
-        + SCORE_BYTES * (10 + 5 * k + singles),
+        + SCORE_BYTES * (10 + 5 * k + 2 * len(work.concepts) + singles),
         traces=traces,
-        fitted=work.influence and factor_cache(work, groups, sample_of(work)).complete,
+        fitted=work.directed and factor_cache(work, groups, sample_of(work)).complete,
         checkpoints=_kept(work, room),
         projection=request.projection,
     )

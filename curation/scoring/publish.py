@@ -13,6 +13,8 @@ from scipy.stats import spearmanr
 
 from curation.models.linear import Coverage
 from curation.scoring.by_query import add_scores_by_query
+from curation.scoring.concepts.activations import add_activation_scores
+from curation.scoring.concepts.measure import measured_on
 from curation.scoring.influence.directions import Directions
 from curation.scoring.job import Job
 from curation.scoring.outliers import add_outliers
@@ -74,6 +76,7 @@ def publish_run(
             add_scores_by_query(connection)
         if "outlier" in work.scores:
             add_outliers(connection, job, work.request.seed)
+        add_activation_scores(connection, job, work.scores)
         connection.execute("DROP TABLE _queries")
         for statement in NOT_COMPUTED:
             connection.execute(statement)
@@ -122,6 +125,8 @@ def _parameters(work: Work, key: str, directions: Directions | None) -> dict[str
         "groups": work.queries.sizes,
         "tuning": asdict(tuning_of(work.request)) if {"lossdiff", "irm"} & work.scores else {},
         "queries_left_out": work.queries.left_out,
+        "concepts": {one.about.name: asdict(one.about) for one in work.concepts},
+        "concepts_measured_on": measured_on(work),
         "low_rank_error": directions.lost if directions else {},
         "ranks": _ranks(directions) if directions else {},
     }

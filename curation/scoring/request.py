@@ -9,12 +9,26 @@ from curation.errors import ScoringError
 
 SCORES = ("influence", "influence-rank", "perplexity", "nll", "rsr", "rds", "gradient-norm")
 # Families that are computed only where they are asked for by name, since they take more than one pass.
-FURTHER: tuple[str, ...] = ("less", "outlier", "grace", "segments", "lossdiff", "irm", "difficulty")
+FURTHER: tuple[str, ...] = (
+    "less",
+    "outlier",
+    "grace",
+    "segments",
+    "lossdiff",
+    "irm",
+    "difficulty",
+    "concept",
+    "concept-vector",
+    "concept-projection",
+)
 # Families that compare traces with queries, and families that need a backward pass.
 OF_QUERIES = {"influence", "influence-rank", "rds", "less", "lossdiff", "irm"}
 # Families that have passes of their own: a run of these alone does not go over the pool with the model itself.
 OF_THEIR_OWN = {"less"}
-OF_GRADIENTS = {"influence", "influence-rank", "gradient-norm", "outlier"}
+OF_GRADIENTS = {"influence", "influence-rank", "gradient-norm", "outlier", "concept"}
+# Families that are about the project's concepts, and those of them that read activations.
+OF_ACTIVATIONS = {"concept-vector", "concept-projection"}
+OF_CONCEPTS = {"concept", *OF_ACTIVATIONS}
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,9 @@ class ScoreRequest:
     Attributes:
         model: Folder or hub id of the reference model.
         adapter: Folder or hub id of a PEFT adapter; its layers are then the ones attributed.
-        scores: Families of `SCORES`. The numbers of tokens and steps always come along.
+        base: Folder or hub id of the model that it was fine-tuned from, for what compares with it; with an adapter it is
+            the model without it.
+        scores: Families of `SCORES` and `FURTHER`. The numbers of tokens and steps always come along.
         steps: Split influence over the steps of "all" traces, of "none", or of so many of the most and of the least
             helpful ones of each group (a forward pass of dual numbers over each of them). The values of single tokens
             are kept only where it is a number.
@@ -60,6 +76,7 @@ class ScoreRequest:
 
     model: str
     adapter: str = ""
+    base: str = ""
     scores: tuple[str, ...] = SCORES
     steps: str = "10"
     dtype: str = "auto"
@@ -97,6 +114,10 @@ class ScoreRequest:
                 raise ScoringError(f"There is no score {name!r}; choose from all, {known}.")
         if not self.scores:
             raise ScoringError(f"No score is asked for; choose from all, {', '.join(SCORES)}.")
+        if "concept-projection" in self.scores and not (self.base or self.adapter):
+            raise ScoringError(
+                "concept-projection compares with the base model; name it with --base, or leave that score out."
+            )
         for option, value, choices in (
             ("--labels", self.labels, ("sampled", "data")),
             ("--solver", self.solver, ("ekfac", "astra")),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,8 +13,10 @@ import torch
 
 from curation.errors import ScoringError
 from curation.models.linear import Coverage, coverage, linear_modules
-from curation.models.load import LanguageModel, load_model
+from curation.models.load import LanguageModel, fingerprint, load_model
 from curation.models.moments import Checkpoint, read_checkpoints
+from curation.scoring.concepts.activations import score_base
+from curation.scoring.concepts.measure import concepts_for
 from curation.scoring.difficulty import score_difficulty
 from curation.scoring.job import Job, discard_job, open_job
 from curation.scoring.less import less
@@ -22,7 +25,7 @@ from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
-from curation.scoring.request import ScoreRequest
+from curation.scoring.request import OF_CONCEPTS, ScoreRequest
 from curation.scoring.room import room_for
 from curation.scoring.segments import segment_slice
 from curation.scoring.shards import counted_slice, score_slice, step_slice
@@ -37,6 +40,7 @@ from curation.scoring.work import (
     read_queries,
 )
 from curation.store.catalogue import Catalogue, open_catalogue
+from curation.store.concepts import concept_files
 from curation.store.kept_answers import answer_files, digest_of
 from curation.store.project import Project
 
@@ -85,8 +89,7 @@ def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | 
         inputs = [name for name in catalogue.files if name.startswith(("batches/", "queries/"))]
         trail = trail_of(request)
         revision = "+".join([model.revision, *(checkpoint.revision for checkpoint in trail)])
-        if {"irm", "difficulty"} & set(request.scores):
-            inputs += [f"{path.name} {digest_of(path)}" for path in answer_files(project)]
+        inputs += _further_inputs(project, request)
         key = request.key(revision=revision, files=inputs, template=project.template)
         if run_id := finished_run(catalogue, key):
             discard_job(project, run_id)  # a kill between publishing and this leaves its shards
@@ -125,7 +128,18 @@ def prepare(
     queries = read_queries(catalogue, model)
     scores = possible_scores(request, queries)
     modules = linear_modules(model, request.modules) if attributes(scores) else []
-    return Work(catalogue, model, modules, queries, request, scores, trail)
+    concepts = concepts_for(catalogue.project, model) if scores & OF_CONCEPTS else ()
+    return Work(catalogue, model, modules, queries, request, scores, trail, concepts)
+
+
+def _further_inputs(project: Project, request: ScoreRequest) -> list[str]:
+    """What some scores depend on beside traces and queries: kept answers, files of concepts, and their base model."""
+    found = []
+    if {"irm", "difficulty"} & set(request.scores):
+        found += [f"{path.name} {digest_of(path)}" for path in answer_files(project)]
+    if OF_CONCEPTS & set(request.scores):
+        found += [*concept_files(project), *([fingerprint(Path(request.base))] if request.base else [])]
+    return found
 
 
 def _run(
@@ -148,8 +162,10 @@ def _run(
             else counted_slice(part)
         ),
     )
+    if work.based:
+        score_base(job, work, ids, reporter)
     if directions and work.request.steps != "none":
-        chosen = _to_be_split(job, directions.groups, ids, work.request.steps)
+        chosen = _to_be_split(job, directions.scores, ids, work.request.steps)
         over_pool(
             job,
             work,
@@ -200,6 +216,9 @@ def _notes(work: Work, covered: Coverage | None) -> list[str]:
         notes.append(
             f"The project has no queries, so {', '.join(missing)} were left out; add some with `curation queries`."
         )
+    others = [one.about.name for one in work.concepts if one.about.revision != work.model.revision]
+    if others:
+        notes.append(f"Made in another model than the one scored: {', '.join(others)}.")
     if work.queries.left_out:
         notes.append(
             f"{len(work.queries.left_out)} queries were left out; the first: {work.queries.left_out[0]}."
@@ -207,15 +226,15 @@ def _notes(work: Work, covered: Coverage | None) -> list[str]:
     return notes
 
 
-def _to_be_split(job: Job, groups: list[str], ids: list[list[str]], asked: str) -> list[list[str]]:
-    """The traces whose steps are asked for, slice by slice: all, or those at either end of each group's ranking."""
+def _to_be_split(job: Job, names: list[str], ids: list[list[str]], asked: str) -> list[list[str]]:
+    """The traces whose steps are asked for, slice by slice: all, or those at either end of each of the rankings."""
     if asked == "all":
         return ids
     table = pa.concat_tables([pq.read_table(path) for path in job.shards("scores")])
     wanted: set[str] = set()
-    for group in groups:
-        of_group = table.filter(pc.equal(table["name"], f"influence/{group}"))
-        ranked = of_group.sort_by([("value", "ascending"), ("trace_id", "ascending")])["trace_id"]
+    for name in names:
+        of_name = table.filter(pc.equal(table["name"], name))
+        ranked = of_name.sort_by([("value", "ascending"), ("trace_id", "ascending")])["trace_id"]
         ends = [*ranked[: int(asked)], *ranked[max(0, len(ranked) - int(asked)) :]]
         wanted |= {one.as_py() for one in ends}
     return [[one for one in some if one in wanted] for some in ids]

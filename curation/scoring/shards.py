@@ -14,13 +14,14 @@ from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.influence.directions import Directions, Influence
 from curation.scoring.influence.steps import influence_by_token
 from curation.scoring.likelihood import Likelihood
+from curation.scoring.projection import Activations
 from curation.scoring.rds import Embedding, mean_cosine
 from curation.scoring.rsr import RankSurprisal
 from curation.scoring.sketch import Sketch
 from curation.scoring.slices import Slice
 from curation.scoring.trace_gradients import TraceGradients
 from curation.scoring.vector_columns import vector_column
-from curation.scoring.work import Work, needs_gradients
+from curation.scoring.work import Work, activation_sheet, needs_gradients
 
 OnBatch = Callable[[int], None]
 SpanRow = tuple[str, int, int, int, str, float | None]
@@ -49,13 +50,15 @@ def score_slice(
 
     Returns:
         Tables scores, losses (nll, for the stages that compare with it), halves (influence by either half of the
-        factor sample), query_scores, steps (of nll and grace), vectors, sketches (projected gradients) and unscored.
+        factor sample), query_scores, steps (of nll and grace), vectors, sketches (projected gradients), activations
+        (along concepts) and unscored.
     """
     count, device = len(part.encoded), work.model.device
     likelihood, ranks = Likelihood.of(count, device), RankSurprisal.of(count, device)
     embedding, norm = Embedding(), GradientNorm.of(count, device)
     influence = Influence.of(directions, count, device) if directions else None
-    collectors: list[Collector] = [likelihood, ranks, embedding]
+    activations = activation_sheet(work, count)
+    collectors: list[Collector] = [likelihood, ranks, embedding, activations]
     grace = Grace.of(part) if "grace" in work.scores else None
     collectors += [grace] if grace else []
     if needs_gradients(work.scores):
@@ -86,14 +89,12 @@ def score_slice(
     halves: dict[str, Tensor] = {}
     single = torch.zeros(count, 0)
     if directions and influence:
-        scores, groups = influence.scores.cpu(), directions.groups
-        of_groups, *of_halves = scores[:, : 3 * len(groups)].chunk(3, 1)
-        single = scores[:, 3 * len(groups) :]
+        scores, aims = influence.scores.cpu(), directions.aims
+        of_groups, *of_halves = scores[:, : 3 * len(aims)].chunk(3, 1)
+        single = scores[:, 3 * len(aims) :]
         columns |= _variants(directions, of_groups, tokens, norm.norm.cpu())
         for half, values in enumerate(of_halves):
-            halves |= {
-                f"{half}/{group}": column for group, column in zip(groups, values.unbind(1), strict=True)
-            }
+            halves |= {f"{half}/{aim}": column for aim, column in zip(aims, values.unbind(1), strict=True)}
     spans = [(i, "grace", values.cpu().numpy()) for i, values in (grace.by_step if grace else {}).items()]
     by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
     return {
@@ -106,6 +107,9 @@ def score_slice(
             + [row for i, name, values in spans for row in span_rows(part, i, name, values, part.steps[i])]
         ),
         "vectors": _vector_table(part.trace_ids, embedding),
+        **(
+            {"activations": activation_table(work, part.trace_ids, activations)} if activations.pooled else {}
+        ),
         "sketches": pa.table(
             {"trace_id": part.trace_ids if sketched else [], "sketch": vector_column(sketches)},
         ),
@@ -144,8 +148,8 @@ def step_slice(
     for batch in batches_of(work.model, part.encoded, token_budget):
         values = influence_by_token(work.model, work.modules, directions, batch).cpu()
         for i, by_token in batch.split_by_row(values).items():
-            for k, group in enumerate(directions.groups):
-                name, column = f"influence/{group}", by_token[:, k].numpy()
+            for k, name in enumerate(directions.scores):
+                column = by_token[:, k].numpy()
                 rows += _by_step(part, i, name, column)
                 if keeps_tokens and np.isfinite(column).all():
                     tokens.append((part.trace_ids[i], name, part.encoded[i].starts, column))
@@ -154,10 +158,10 @@ def step_slice(
 
 
 def _variants(directions: Directions, scores: Tensor, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
-    """The sum over tokens, the mean over completion tokens and the cosine, for each group."""
-    columns = {}
-    for group, score, norm in zip(directions.groups, scores.unbind(1), directions.norms, strict=True):
-        columns[f"influence/{group}"] = score
+    """The sum over tokens, the mean over completion tokens and the cosine, for each group; the sum for each concept."""
+    columns = dict(zip(directions.scores, scores.unbind(1), strict=True))
+    for group, norm in zip(directions.groups, directions.norms, strict=False):
+        score = columns[f"influence/{group}"]
         columns[f"influence-mean/{group}"] = score / tokens
         columns[f"influence-cosine/{group}"] = score / (norms * norm)
     return columns
@@ -213,6 +217,16 @@ def _undefined(columns: dict[str, Tensor], values: np.ndarray) -> np.ndarray:
     ]
     undefined: np.ndarray = np.isnan(values) & np.array(by_definition, dtype=bool)
     return undefined
+
+
+def activation_table(work: Work, trace_ids: list[str], sheet: Activations) -> pa.Table:
+    """The mean activation of each trace's completion along each concept, h . v."""
+    tables = []
+    for one in work.concepts:
+        pooled = sheet.pooled[one.about.layer]
+        values = pooled.double() @ torch.from_numpy(one.direction).to(pooled.device).double()
+        tables.append(by_trace(trace_ids, {one.about.name: values.cpu()}))
+    return pa.concat_tables(tables).rename_columns(["trace_id", "concept", "value"])
 
 
 def span_table(rows: list[SpanRow]) -> pa.Table:

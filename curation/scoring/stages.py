@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from curation.errors import ScoringError
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
+from curation.scoring.concepts.measure import TRACES, projections, texts_of_group
 from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.influence.build import Asked, build_directions
 from curation.scoring.influence.cache import FactorCache
@@ -20,7 +21,7 @@ from curation.scoring.progress import Reporter
 from curation.scoring.rds import Embedding
 from curation.scoring.request import ScoreRequest
 from curation.scoring.slices import read_slice
-from curation.scoring.work import Work
+from curation.scoring.work import QuerySet, Work
 
 
 def fit_of(request: ScoreRequest) -> Fit:
@@ -93,18 +94,42 @@ def _read_sample(work: Work, ids: list[str]) -> list[Encoded]:
     return chosen.encoded
 
 
+def _asked(work: Work) -> Asked:
+    """What gradients are wanted of: the queries, if influence is, and the concepts on their texts."""
+    used = work.queries if work.influence else QuerySet([], [])
+    concepts = projections(work.concepts, work.model) if "concept" in work.scores else {}
+    return Asked(
+        used.encoded,
+        [query.query_id for query in used.queries],
+        [query.group for query in used.queries],
+        singly="influence-rank" in work.scores,
+        concepts=concepts,
+        texts=concept_texts(work) if concepts else [],
+    )
+
+
+def concept_texts(work: Work) -> list[Encoded]:
+    """The completions on which concepts are measured: a group of queries, or a seeded sample of traces."""
+    groups = [query.group for query in work.queries.queries]
+    return texts_of_group(work.queries.encoded, groups) or _read_sample(work, sample_of(work)[:TRACES])
+
+
 def directions_of(work: Work, job: Job, reporter: Reporter) -> tuple[Directions | None, Embedding]:
-    """The queries' directions and their embeddings: from the job's folder if an earlier try got so far."""
+    """The directions of queries and concepts, and the queries' embeddings: from the job's folder if an earlier try got so far.
+
+    Raises:
+        ScoringError: No trace can be scored.
+    """
     embedding = Embedding()
     queries = work.queries
-    if not queries.queries:
+    if not queries.queries and not work.directed:
         return None, embedding
     vectors, path = job.folder / "query-vectors.safetensors", job.folder / "directions.safetensors"
-    if vectors.exists() and (path.exists() or not work.influence):
+    if vectors.exists() and (path.exists() or not work.directed):
         embedding.vectors.update({int(i): vector for i, vector in load_file(vectors).items()})
-        return (Directions.load(path, work.model.device) if work.influence else None), embedding
+        return (Directions.load(path, work.model.device) if work.directed else None), embedding
     directions = None
-    if work.influence:
+    if work.directed:
         request, layers = work.request, work.layer_groups(job.room.layer_bytes)
         astra = request.solver == "astra"
         if astra and len(layers) > 1:
@@ -113,13 +138,11 @@ def directions_of(work: Work, job: Job, reporter: Reporter) -> tuple[Directions 
                 "use --solver ekfac, fewer layers by --modules, or a machine with more."
             )
         cache = factors_of(work, job, reporter)
-        ids = [query.query_id for query in queries.queries]
-        groups = [query.group for query in queries.queries]
         directions = build_directions(
             work.model,
             layers,
             cache,
-            Asked(queries.encoded, ids, groups, singly="influence-rank" in work.scores),
+            _asked(work),
             Low(
                 request.tolerance,
                 request.rank,
@@ -131,7 +154,7 @@ def directions_of(work: Work, job: Job, reporter: Reporter) -> tuple[Directions 
             also=[embedding],
         )
         directions.save(path)
-    else:
+    if not work.influence:
         reporter.start("queries", sum(len(one) for one in queries.encoded))
         for batch in batches_of(work.model, queries.encoded, job.room.token_budget):
             fused_pass(work.model, batch, [embedding])

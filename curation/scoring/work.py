@@ -10,8 +10,16 @@ from curation.models.load import LanguageModel
 from curation.models.moments import Checkpoint
 from curation.scoring.influence.cache import fitting_bytes, layer_groups
 from curation.scoring.influence.queries import PROBES
-from curation.scoring.request import OF_GRADIENTS, OF_QUERIES, OF_THEIR_OWN, ScoreRequest
+from curation.scoring.projection import Activations
+from curation.scoring.request import (
+    OF_ACTIVATIONS,
+    OF_GRADIENTS,
+    OF_QUERIES,
+    OF_THEIR_OWN,
+    ScoreRequest,
+)
 from curation.store.catalogue import Catalogue
+from curation.store.concepts import Concept
 from curation.store.queries import load_queries
 from curation.traces.query import Query
 
@@ -47,6 +55,7 @@ class Work:
         request: What was asked for.
         scores: The families that are computed: those asked for, without those that need queries where there are none.
         trail: The checkpoints on the way to the model, where a score follows them.
+        concepts: The project's, where a score of theirs is asked for.
     """
 
     catalogue: Catalogue
@@ -56,11 +65,28 @@ class Work:
     request: ScoreRequest
     scores: frozenset[str]
     trail: Sequence[Checkpoint] = ()
+    concepts: tuple[Concept, ...] = ()
 
     @property
     def influence(self) -> bool:
         """Whether any form of influence is computed."""
         return bool(self.scores & {"influence", "influence-rank"})
+
+    @property
+    def directed(self) -> bool:
+        """Whether anything is computed along directions: influence, or that on concepts."""
+        return self.influence or "concept" in self.scores
+
+    @property
+    def aims(self) -> int:
+        """K, the groups and concepts that have a direction."""
+        groups = len(self.queries.groups) if self.influence else 0
+        return groups + (len(self.concepts) if "concept" in self.scores else 0)
+
+    @property
+    def based(self) -> bool:
+        """Whether a base model goes over the pool, too."""
+        return bool(self.scores & OF_ACTIVATIONS) and bool(self.request.base or self.request.adapter)
 
     @property
     def parameters(self) -> int:
@@ -74,7 +100,7 @@ class Work:
     def layer_bytes(self, module: LinearModule) -> int:
         """What one layer takes at the most, while its factors are fitted or its query gradients are collected."""
         fitting = fitting_bytes(module, self.model.dtype.itemsize, self.request.factor_block)
-        gradients = 2 * len(self.queries.groups) * module.size * max(4, self.model.dtype.itemsize)
+        gradients = 2 * max(1, self.aims) * module.size * max(4, self.model.dtype.itemsize)
         images = PROBES * (module.d_in + module.d_out) * max(4, self.model.dtype.itemsize)
         return max(fitting, gradients + images)
 
@@ -102,6 +128,13 @@ def attributes(scores: frozenset[str]) -> bool:
 def passes(scores: frozenset[str]) -> bool:
     """Whether the pool goes through the model itself."""
     return bool(scores - OF_THEIR_OWN)
+
+
+def activation_sheet(work: Work, count: int) -> Activations:
+    """What is kept of P traces' activations: the mean over each one's completion, at the layers of all concepts."""
+    layers = {one.about.layer for one in work.concepts} if work.scores & OF_ACTIVATIONS else set()
+    width = work.concepts[0].about.width if work.concepts else 0
+    return Activations.of(layers, count, width, work.model.dtype, work.model.device)
 
 
 def needs_gradients(scores: frozenset[str]) -> bool:

@@ -30,6 +30,9 @@ KINDS = (
     "lossdiff",
     "irm",
     "difficulty",
+    "concept",
+    "concept-vector",
+    "concept-projection",
 )
 GROUPS = ("gold", "correct", "incorrect")
 SIGNED = {
@@ -42,6 +45,8 @@ SIGNED = {
     "grace",
     "lossdiff",
     "irm",
+    "concept",
+    "concept-projection",
 }
 
 

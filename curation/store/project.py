@@ -10,7 +10,7 @@ import tomli_w
 from curation.errors import ProjectError
 from curation.store.publish import published, write_whole
 
-FOLDERS = ("batches", "queries", "runs", "maps", "duplicates", "selections", "exports")
+FOLDERS = ("batches", "queries", "runs", "maps", "duplicates", "concepts", "selections", "exports")
 
 
 @dataclass(frozen=True)

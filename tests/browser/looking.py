@@ -17,6 +17,7 @@ PAGES = (
     "runs",
     "answers",
     "audit",
+    "concepts",
     "trust",
     "proof",
     "settings",

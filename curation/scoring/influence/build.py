@@ -1,7 +1,7 @@
 """From queries and factors to directions: gradients, preconditioning, low-rank spaces, single queries."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -9,9 +9,9 @@ from torch import Tensor
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.fused import Collector, Objective, batches_of, fused_pass
 from curation.scoring.influence.cache import FactorCache
-from curation.scoring.influence.directions import Directions, group_weights
+from curation.scoring.influence.directions import CONCEPT, Directions, group_weights
 from curation.scoring.influence.precondition import Found, Low, preconditioned
 from curation.scoring.influence.queries import MOST, PROBES, Cores, GroupSums, Span, probe
 from curation.scoring.influence.solver import Refinement, refine
@@ -22,24 +22,38 @@ from curation.scoring.progress import Reporter
 
 @dataclass(frozen=True)
 class Asked:
-    """V queries.
+    """V queries, and what else the gradients are wanted of.
 
     Attributes:
         encoded: Their tokens.
         ids: Their names.
         groups: The group of each.
         singly: Whether each of them is to be a direction of its own, too.
+        concepts: What stands for each concept in place of the loss, in the order of the directions.
+        texts: The completions on which concepts are measured; a concept is the mean over them.
     """
 
     encoded: Sequence[Encoded]
     ids: Sequence[str]
     groups: Sequence[str]
     singly: bool
+    concepts: Mapping[str, Objective] = field(default_factory=dict)
+    texts: Sequence[Encoded] = ()
 
     @property
     def names(self) -> list[str]:
-        """The K groups, in alphabetical order."""
+        """The groups, in alphabetical order."""
         return sorted(set(self.groups))
+
+    @property
+    def aims(self) -> list[str]:
+        """The K groups and concepts."""
+        return [*self.names, *(f"{CONCEPT}/{name}" for name in self.concepts)]
+
+    @property
+    def tokens(self) -> int:
+        """What a pass over all of it goes through."""
+        return sum(map(len, self.encoded)) + len(self.concepts) * sum(map(len, self.texts))
 
 
 def build_directions(
@@ -53,7 +67,7 @@ def build_directions(
     reporter: Reporter,
     also: Sequence[Collector] = (),
 ) -> Directions:
-    """The preconditioned gradients of query groups and of single queries, layer group by layer group.
+    """The preconditioned gradients of query groups, of concepts and of single queries, layer group by layer group.
 
     Two passes over the queries: one finds the groups' gradients and what the single ones span, a second one puts the
     single ones into the spaces that were found.
@@ -70,13 +84,13 @@ def build_directions(
     """
     spaces: dict[str, Space] = {}
     cores: dict[str, Tensor] = {}
-    squares = torch.zeros(len(asked.names), dtype=torch.float64)
+    squares = torch.zeros(len(asked.aims), dtype=torch.float64)
     energy, inside = squares.clone(), squares.clone()
     for number, modules in enumerate(groups):
         found = _of_layers(
             model, modules, factors, asked, low, token_budget, reporter, () if number else also
         )
-        if asked.singly:
+        if asked.singly and asked.encoded:
             singles = _cores(model, modules, found.spaces, asked, token_budget, reporter)
             found.cores.update(
                 {name: torch.cat([core, singles.pop(name)]) for name, core in found.cores.items()}
@@ -94,7 +108,8 @@ def build_directions(
         spaces,
         cores,
         squares.sqrt(),
-        dict(zip(asked.names, lost.tolist(), strict=True)),
+        dict(zip(asked.aims, lost.tolist(), strict=True)),
+        list(asked.concepts),
     )
 
 
@@ -110,18 +125,26 @@ def _of_layers(
 ) -> Found:
     """The groups' directions in some layers."""
     probes = {}
-    if asked.singly and low.tolerance:
+    if asked.singly and asked.encoded and low.tolerance:
         count = min(MOST, max(1, PROBES // len(asked.encoded)))
         for module in modules:
             factors = cache.load(module)
             if white := whitening(factors.eigenvalues, low.damping):
                 probes[module.name] = probe(factors, white, count, model.dtype)
-    weights = group_weights(asked.groups, asked.names)
+    groups, aims = len(asked.names), len(asked.aims)
+    weights = torch.zeros(len(asked.encoded), aims)
+    if asked.encoded:
+        weights[:, :groups] = group_weights(asked.groups, asked.names)
 
     def collect(budget: int) -> tuple[GroupSums, Span]:
-        reporter.start("query gradients", sum(len(one) for one in asked.encoded))
+        reporter.start("query gradients", asked.tokens)
         sums, span = GroupSums(weights), Span(probes)
         _over(model, modules, asked.encoded, [sums, *([span] if probes else []), *also], budget, reporter)
+        for place, objective in enumerate(asked.concepts.values(), groups):
+            on_texts = torch.zeros(len(asked.texts), aims)
+            on_texts[:, place] = 1 / len(asked.texts)
+            of_concept = GroupSums(on_texts, sums.raw)
+            _over(model, modules, asked.texts, [of_concept], budget, reporter, objective)
         return sums, span
 
     sums, span = within_memory(collect, token_budget)
@@ -139,7 +162,7 @@ def _of_layers(
             token_budget=token_budget,
             reporter=reporter,
         )
-    return preconditioned(modules, cache, raw, span, low, model.dtype, reporter)
+    return preconditioned(modules, cache, raw, aims, span, low, model.dtype, reporter)
 
 
 def _cores(
@@ -177,7 +200,8 @@ def _over(
     collectors: Sequence[Collector],
     budget: int,
     reporter: Reporter,
+    objective: Objective | None = None,
 ) -> None:
     for batch in batches_of(model, encoded, budget):
-        fused_pass(model, batch, collectors, modules)
+        fused_pass(model, batch, collectors, modules, objective=objective)
         reporter.advance(batch.tokens, batch.tokens)

@@ -1,8 +1,8 @@
-"""The directions along which a trace helps: groups of queries, the groups by either half of the factors, and queries."""
+"""The directions along which a trace helps: groups of queries and concepts, these by either half of the factors, queries."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,18 +15,21 @@ from curation.models.linear import LinearModule
 from curation.scoring.fused import Collector
 from curation.scoring.influence.space import Space
 
+CONCEPT = "concept"
+
 
 @dataclass(frozen=True)
 class Directions:
-    """D directions: K groups, then the groups by the first and by the second half of the factors, then queries.
+    """D directions: K groups and concepts, then these by the first and by the second half of the factors, then queries.
 
     Attributes:
-        groups: Names of the K groups.
+        groups: Names of the groups.
         query_ids: Those of the single queries.
         spaces: By module name; a layer that no gradient ever reached is not there.
         cores: module name -> (D, r_s, r_a); direction d of a layer is u cores[d] v'.
         norms: (K,) float64 Euclidean norm of each group's direction over all layers.
         lost: For each group, the relative error of its scores that low rank makes under the fitted curvature.
+        concepts: Names of the concepts, which come after the groups: their gradient is that of -f (`Projection`).
     """
 
     groups: list[str]
@@ -35,11 +38,25 @@ class Directions:
     cores: dict[str, Tensor]
     norms: Tensor
     lost: dict[str, float]
+    concepts: list[str] = field(default_factory=list)
+
+    @property
+    def scores(self) -> list[str]:
+        """(K,) the names of the scores along the groups and the concepts."""
+        return [
+            *(f"influence/{name}" for name in self.groups),
+            *(f"{CONCEPT}/{name}" for name in self.concepts),
+        ]
+
+    @property
+    def aims(self) -> list[str]:
+        """(K,) the groups, and the concepts by their scores' names."""
+        return [*self.groups, *(f"{CONCEPT}/{name}" for name in self.concepts)]
 
     @property
     def count(self) -> int:
         """D."""
-        return 3 * len(self.groups) + len(self.query_ids)
+        return 3 * len(self.scores) + len(self.query_ids)
 
     def dense(self, name: str) -> Tensor:
         """(D, d_out, d_in) the directions of one layer."""
@@ -51,7 +68,12 @@ class Directions:
         tensors = {"norms": self.norms}
         for name, space in self.spaces.items():
             tensors |= {f"u/{name}": space.u, f"v/{name}": space.v, f"core/{name}": self.cores[name]}
-        about = {"groups": self.groups, "query_ids": self.query_ids, "lost": self.lost}
+        about = {
+            "groups": self.groups,
+            "query_ids": self.query_ids,
+            "lost": self.lost,
+            "concepts": self.concepts,
+        }
         part = path.with_suffix(".tmp")
         save_file(
             {name: tensor.contiguous().cpu() for name, tensor in tensors.items()},
@@ -75,7 +97,9 @@ class Directions:
                     )
                     spaces[name] = Space(u, v)
             norms = file.get_tensor("norms").cpu()
-        return cls(about["groups"], about["query_ids"], spaces, cores, norms, about["lost"])
+        return cls(
+            about["groups"], about["query_ids"], spaces, cores, norms, about["lost"], about["concepts"]
+        )
 
 
 @dataclass

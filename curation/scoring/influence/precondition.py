@@ -58,6 +58,7 @@ def preconditioned(
     modules: Sequence[LinearModule],
     cache: FactorCache,
     raw: dict[str, Tensor],
+    count: int,
     span: Span,
     low: Low,
     dtype: torch.dtype,
@@ -66,9 +67,19 @@ def preconditioned(
     """(G + lambda)^-1 V = Q_S [(Q_S' V Q_A) / (Lambda + lambda)] Q_A', kept in spaces of low rank.
 
     Gradients that the solver has preconditioned already are only whitened.
+
+    Args:
+        modules: The layers; one that no gradient ever reached gets no space.
+        cache: Of their factors.
+        raw: The groups' gradients, by layer; they are used up.
+        count: K, how many groups.
+        span: What the single queries span.
+        low: How low the rank may be.
+        dtype: In which tokens are projected.
+        reporter: Told of each layer.
     """
     reporter.start("directions", 2 * len(modules))
-    energy = torch.zeros(len(next(iter(raw.values()))), dtype=torch.float64)
+    energy = torch.zeros(count, dtype=torch.float64)
     whitened: dict[str, Tensor] = {}
     images: dict[str, tuple[Tensor, Tensor]] = {}
     for module in modules:

@@ -28,13 +28,13 @@ def influence_by_token(
     Args:
         model: The model.
         modules: The layers that the directions move.
-        directions: Of K groups.
+        directions: Of K groups and concepts.
         batch: M completion tokens; their loss weights are not applied.
 
     Returns:
         (M, K) float64.
     """
-    k = len(directions.groups)
+    k = len(directions.scores)
 
     def along(name: str) -> Move:
         space, core = directions.spaces[name], directions.cores[name][:k].to(model.dtype)
