@@ -38,6 +38,8 @@ RECIPES = (
     "rank-average:influence/gold+rds/gold",
     "rank-average:influence/gold+influence/correct",
 )
+# Families of scores that are asked for by name, and that some recipe or step above reads.
+RIVALS = ("less", "outlier", "grace", "segments", "lossdiff", "irm", "difficulty")
 # Of the reference model's training, for LESS: one an epoch, as in its paper.
 CHECKPOINTS = 4
 # Answers of the base model to each problem of the pool, which say how difficult it is.

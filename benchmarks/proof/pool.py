@@ -17,7 +17,7 @@ from benchmarks.proof.detection import (
     worst_steps,
 )
 from benchmarks.proof.masked import masked, text_of
-from benchmarks.proof.plan import CHECKPOINTS, DEFAULT, EVERYTHING, ORACLE, RANDOM, Plan, PoolPlan
+from benchmarks.proof.plan import CHECKPOINTS, DEFAULT, EVERYTHING, ORACLE, RANDOM, RIVALS, Plan, PoolPlan
 from benchmarks.proof.position import worst_by_position
 from benchmarks.proof.variants import Ints, score_with_base, variant_orders
 from curation.demo.build import DemoSettings, build_demo
@@ -28,7 +28,7 @@ from curation.demo.problems import right_response
 from curation.errors import SelectionError
 from curation.models.load import fingerprint
 from curation.scoring.progress import Reporter
-from curation.scoring.request import FURTHER, SCORES, ScoreRequest
+from curation.scoring.request import SCORES, ScoreRequest
 from curation.scoring.score import score
 from curation.selection.recipes import Recipe
 from curation.selection.resolve import resolve
@@ -95,7 +95,7 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
             )
         sample_answers(project, pool)
         request = ScoreRequest(
-            str(model), scores=(*SCORES, *FURTHER), device="cpu", dtype="float32", steps="none"
+            str(model), scores=(*SCORES, *RIVALS), device="cpu", dtype="float32", steps="none"
         )
         wider = score(project, request).run_id
     base = score_with_base(project)

@@ -198,7 +198,9 @@ def influence_stages(task: Task) -> list[Stage]:
     return stages
 
 
-def pool_stages(task: Task, *, gradients: bool, influence: bool, projected: bool, based: bool) -> list[Stage]:
+def pool_stages(
+    task: Task, *, gradients: bool, influence: bool, projected: bool, based: bool = False
+) -> list[Stage]:
     """The pass over the pool, that of a base model and, for some traces, over their steps."""
     k = task.query_groups
     half = single = 0.0
