@@ -15,7 +15,8 @@ from curation.models.batches import TokenBatch, length_sorted
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.collector import Collector
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.influence.build import Asked, build_directions
 from curation.scoring.influence.cache import FactorCache

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.figures import RESULTS
 from benchmarks.measure import ROOT
 from benchmarks.proof.detection import AGAINST_RARE, ALL
+from benchmarks.proof.masked import OWN
 from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM
 from benchmarks.tables import row
 
@@ -28,6 +29,7 @@ def page(found: Found) -> str:
         "plain_paired": paired_table(found["default"], found["random_flaws_only"]["default_minus"]),
         "lds": "\n\n".join(lds_table(protocol, groups) for protocol, groups in found["lds"].items()),
         "steps": steps_table(found),
+        "masked": masked_table(found["masked"]),
         "provenance": provenance(found),
     }
     text = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in sorted(WORDS.glob("*.md")))
@@ -154,6 +156,30 @@ def steps_table(found: Found) -> str:
     """How often the worst step of a flagged trace is the planted one."""
     rows = [[name, f"{share:.2f}"] for name, share in found["steps"].items()]
     return _table([f"worst step of {found['flagged']:,} flagged traces by", "is the planted one"], rows)
+
+
+def masked_table(masked: Found) -> str:
+    """Accuracy with so many of the tokens lost, to masked steps or to dropped traces."""
+    shares = list(dict.fromkeys(share for of in masked.values() for share in of if share != OWN))
+    rows = []
+    for name, of in masked.items():
+        if OWN in of:
+            own = of[OWN]
+            label = name if name == EVERYTHING else f"{name}, {own['tokens']:.1%} of the tokens"
+            rows.append([label, f"{own['accuracy'][0]:.3f}", *["" for _ in shares[1:]]])
+        else:
+            rows.append(
+                [
+                    f"`{name}`",
+                    *(
+                        f"{of[share]['accuracy'][0]:.3f}, {_interval(of[share]['minus_everything'])}"
+                        for share in shares
+                    ),
+                ]
+            )
+    return _table(
+        ["accuracy, and minus everything", *(f"{_percent(share)} of the tokens" for share in shares)], rows
+    )
 
 
 def provenance(found: Found) -> str:

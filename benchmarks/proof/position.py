@@ -11,13 +11,14 @@ from curation.demo.one_thread import one_thread
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
 from curation.models.load import load_model
-from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.collector import Collector
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.influence.directions import Directions
 from curation.scoring.job import discard_job, open_job
+from curation.scoring.prepare import prepare
 from curation.scoring.progress import Reporter
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for
-from curation.scoring.score import prepare
 from curation.scoring.shards import sums_by_step
 from curation.scoring.slices import cut, read_slice
 from curation.scoring.stages import directions_of

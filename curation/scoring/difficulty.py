@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from curation.scoring.job import Job
-from curation.scoring.shards import by_trace
+from curation.scoring.shard_tables import by_trace
 from curation.scoring.work import Work
 from curation.store.kept_answers import Answer, answer_files, read_answers
 from curation.store.project import Project

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from curation.scoring.by_step import Answered, answered
-from curation.scoring.fused import Collector, Forward
+from curation.scoring.collector import Collector, Forward
 from curation.scoring.slices import Slice
 
 

@@ -22,7 +22,7 @@ from curation.scoring.job import Job
 from curation.scoring.memory import within_memory
 from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import Reporter
-from curation.scoring.shards import by_trace
+from curation.scoring.shard_tables import by_trace
 from curation.scoring.vector_columns import vector_column, vectors_of
 from curation.scoring.work import Work
 from curation.store.ingest import in_turn

@@ -12,7 +12,8 @@ from curation.scoring.likelihood import Likelihood
 from curation.scoring.margin import Pairs, pairs_of, score_margins
 from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import Reporter
-from curation.scoring.shards import OnBatch, by_trace
+from curation.scoring.shard_tables import by_trace
+from curation.scoring.shards import OnBatch
 from curation.scoring.slices import Slice
 from curation.scoring.tuned import tuned_groups, tuned_model
 from curation.scoring.work import Work

@@ -19,7 +19,7 @@ from curation.scoring.job import Job
 from curation.scoring.likelihood import Likelihood
 from curation.scoring.memory import within_memory
 from curation.scoring.progress import Reporter
-from curation.scoring.shards import by_trace
+from curation.scoring.shard_tables import by_trace
 from curation.scoring.slices import SLICE_TRACES
 from curation.scoring.work import Work
 

@@ -5,25 +5,18 @@ from typing import Any
 
 from curation.errors import ScoringError
 from curation.models.load import load_model
-from curation.scoring.costs import (
-    SINGLE,
-    Stage,
-    Task,
-    influence_stages,
-    less_stages,
-    pool_stages,
-    segment_stage,
-)
+from curation.scoring.costs import Stage, influence_stages, less_stages, pool_stages, segment_stage
 from curation.scoring.features import pool_features
 from curation.scoring.influence.fit import ROUND, covariance_sample
 from curation.scoring.job import Room
 from curation.scoring.memory import resident
+from curation.scoring.prepare import prepare, trail_of
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for, token_bytes
-from curation.scoring.score import prepare, trail_of
 from curation.scoring.slices import Slice, cut, read_slice
 from curation.scoring.speeds import measure_speeds
 from curation.scoring.stages import concept_texts, factor_cache, sample_of
+from curation.scoring.task import SINGLE, Task
 from curation.scoring.tuning_costs import tuning_stages
 from curation.scoring.work import Work, needs_gradients, passes
 from curation.store.catalogue import Catalogue, open_catalogue

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from curation.models.batches import TokenBatch
-from curation.scoring.fused import Collector
+from curation.scoring.collector import Collector
 
 
 @dataclass

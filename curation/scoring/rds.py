@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from curation.scoring.fused import Collector, Forward
+from curation.scoring.collector import Collector, Forward
 
 
 @dataclass

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from curation.scoring.fused import Collector, Forward
+from curation.scoring.collector import Collector, Forward
 
 RANK_CAP = 100
 

@@ -1,10 +1,8 @@
 """A scoring run from beginning to end: load, fit, pass over the pool shard by shard, publish; resumable anywhere."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,20 +10,19 @@ import pyarrow.parquet as pq
 import torch
 
 from curation.errors import ScoringError
-from curation.models.linear import Coverage, coverage, linear_modules
-from curation.models.load import LanguageModel, fingerprint, load_model
-from curation.models.moments import Checkpoint, read_checkpoints
+from curation.models.linear import Coverage, coverage
+from curation.models.load import load_model
 from curation.scoring.concepts.activations import score_base
-from curation.scoring.concepts.measure import concepts_for
 from curation.scoring.difficulty import score_difficulty
 from curation.scoring.job import Job, discard_job, open_job
 from curation.scoring.less import less
 from curation.scoring.loss_difference import score_loss_differences
 from curation.scoring.over_pool import over_pool
+from curation.scoring.prepare import further_inputs, prepare, trail_of
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
-from curation.scoring.request import OF_CONCEPTS, ScoreRequest
+from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for
 from curation.scoring.segments import segment_slice
 from curation.scoring.shards import counted_slice, score_slice, step_slice
@@ -34,14 +31,9 @@ from curation.scoring.stages import directions_of
 from curation.scoring.work import (
     QuerySet,
     Work,
-    attributes,
     passes,
-    possible_scores,
-    read_queries,
 )
 from curation.store.catalogue import Catalogue, open_catalogue
-from curation.store.concepts import concept_files
-from curation.store.kept_answers import answer_files, digest_of
 from curation.store.project import Project
 
 
@@ -89,7 +81,7 @@ def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | 
         inputs = [name for name in catalogue.files if name.startswith(("batches/", "queries/"))]
         trail = trail_of(request)
         revision = "+".join([model.revision, *(checkpoint.revision for checkpoint in trail)])
-        inputs += _further_inputs(project, request)
+        inputs += further_inputs(project, request)
         key = request.key(revision=revision, files=inputs, template=project.template)
         if run_id := finished_run(catalogue, key):
             discard_job(project, run_id)  # a kill between publishing and this leaves its shards
@@ -110,36 +102,6 @@ def finished_run(catalogue: Catalogue, key: str) -> str | None:
         if json.loads(parameters or "{}").get("key") == key:
             return str(run_id)
     return None
-
-
-def trail_of(request: ScoreRequest) -> list[Checkpoint]:
-    """The checkpoints on the way to the model or adapter, where a score is asked for that follows them.
-
-    Raises:
-        ModelError: They are not there, or not whole.
-    """
-    return read_checkpoints(request.adapter or request.model) if "less" in request.scores else []
-
-
-def prepare(
-    catalogue: Catalogue, model: LanguageModel, request: ScoreRequest, trail: Sequence[Checkpoint] = ()
-) -> Work:
-    """Find out what can be computed: queries that fit, scores that they allow, layers to attribute."""
-    queries = read_queries(catalogue, model)
-    scores = possible_scores(request, queries)
-    modules = linear_modules(model, request.modules) if attributes(scores) else []
-    concepts = concepts_for(catalogue.project, model) if scores & OF_CONCEPTS else ()
-    return Work(catalogue, model, modules, queries, request, scores, trail, concepts)
-
-
-def _further_inputs(project: Project, request: ScoreRequest) -> list[str]:
-    """What some scores depend on beside traces and queries: kept answers, files of concepts, and their base model."""
-    found = []
-    if {"irm", "difficulty"} & set(request.scores):
-        found += [f"{path.name} {digest_of(path)}" for path in answer_files(project)]
-    if OF_CONCEPTS & set(request.scores):
-        found += [*concept_files(project), *([fingerprint(Path(request.base))] if request.base else [])]
-    return found
 
 
 def _run(

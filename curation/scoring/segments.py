@@ -11,9 +11,11 @@ from curation.models.batches import TokenBatch
 from curation.models.encode import Encoded
 from curation.models.load import LanguageModel
 from curation.scoring.by_step import Answered, answered
-from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.collector import Collector
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.important import Floats, important
-from curation.scoring.shards import OnBatch, by_trace, span_rows, span_table
+from curation.scoring.shard_tables import by_trace, span_rows, span_table
+from curation.scoring.shards import OnBatch
 from curation.scoring.slices import Slice
 from curation.scoring.work import Work
 from curation.traces.steps import split_segments

@@ -1,6 +1,6 @@
 """One slice of traces through the fused pass, and its scores as the tables of one shard."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -8,15 +8,27 @@ import torch
 from torch import Tensor
 
 from curation.scoring.by_step import step_of_tokens
-from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.collector import Collector
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.grace import Grace
 from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.influence.directions import Directions, Influence
 from curation.scoring.influence.steps import influence_by_token
 from curation.scoring.likelihood import Likelihood
-from curation.scoring.projection import Activations
 from curation.scoring.rds import Embedding, mean_cosine
 from curation.scoring.rsr import RankSurprisal
+from curation.scoring.shard_tables import (
+    SpanRow,
+    TokenRow,
+    activation_table,
+    by_trace,
+    query_table,
+    span_rows,
+    span_table,
+    token_table,
+    unscored_table,
+    vector_table,
+)
 from curation.scoring.sketch import Sketch
 from curation.scoring.slices import Slice
 from curation.scoring.trace_gradients import TraceGradients
@@ -24,10 +36,6 @@ from curation.scoring.vector_columns import vector_column
 from curation.scoring.work import Work, activation_sheet, needs_gradients
 
 OnBatch = Callable[[int], None]
-SpanRow = tuple[str, int, int, int, str, float | None]
-# Scores that not every trace has, for lack of a final answer or of steps: their NaN is no failure.
-UNDEFINED = {"grace", "segment-share", "irm", "difficulty"}
-TokenRow = tuple[str, str, tuple[int, ...], np.ndarray]
 
 
 def score_slice(
@@ -101,19 +109,19 @@ def score_slice(
         "scores": by_trace(part.trace_ids, columns),
         "losses": by_trace(part.trace_ids, {"nll": likelihood.nll.cpu()}),
         "halves": by_trace(part.trace_ids, halves),
-        "query_scores": _query_table(part.trace_ids, directions.query_ids if directions else [], single),
+        "query_scores": query_table(part.trace_ids, directions.query_ids if directions else [], single),
         "steps": span_table(
             [row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]
             + [row for i, name, values in spans for row in span_rows(part, i, name, values, part.steps[i])]
         ),
-        "vectors": _vector_table(part.trace_ids, embedding),
+        "vectors": vector_table(part.trace_ids, embedding),
         **(
             {"activations": activation_table(work, part.trace_ids, activations)} if activations.pooled else {}
         ),
         "sketches": pa.table(
             {"trace_id": part.trace_ids if sketched else [], "sketch": vector_column(sketches)},
         ),
-        "unscored": _unscored_table(part),
+        "unscored": unscored_table(part),
     }
 
 
@@ -123,7 +131,7 @@ def counted_slice(part: Slice) -> dict[str, pa.Table]:
         "tokens": torch.tensor([float(one.completion_length) for one in part.encoded]),
         "steps": torch.tensor([float(len(steps)) for steps in part.steps]),
     }
-    return {"scores": by_trace(part.trace_ids, columns), "unscored": _unscored_table(part)}
+    return {"scores": by_trace(part.trace_ids, columns), "unscored": unscored_table(part)}
 
 
 def _sketched(work: Work, count: int) -> TraceGradients | None:
@@ -154,7 +162,7 @@ def step_slice(
                 if keeps_tokens and np.isfinite(column).all():
                     tokens.append((part.trace_ids[i], name, part.encoded[i].starts, column))
         on_batch(batch.tokens)
-    return {"steps": span_table(rows), "tokens": _token_table(tokens)}
+    return {"steps": span_table(rows), "tokens": token_table(tokens)}
 
 
 def _variants(directions: Directions, scores: Tensor, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
@@ -167,17 +175,6 @@ def _variants(directions: Directions, scores: Tensor, tokens: Tensor, norms: Ten
     return columns
 
 
-def _query_table(trace_ids: list[str], query_ids: list[str], values: Tensor) -> pa.Table:
-    """Influence of each trace on single queries: (P, V) values."""
-    return pa.table(
-        {
-            "trace_id": pa.array(np.repeat(np.array(trace_ids, dtype=object), len(query_ids)), pa.string()),
-            "query_id": pa.array(query_ids * len(trace_ids), pa.string()),
-            "value": pa.array(values.numpy().ravel().astype(np.float64), pa.float64()),
-        }
-    )
-
-
 def sums_by_step(part: Slice, index: int, by_token: np.ndarray) -> np.ndarray:
     """(S,) a trace's values of completion tokens, added up by step; a token belongs to the step in which it starts."""
     step = step_of_tokens(part.encoded[index].starts, part.steps[index])
@@ -186,91 +183,3 @@ def sums_by_step(part: Slice, index: int, by_token: np.ndarray) -> np.ndarray:
 
 def _by_step(part: Slice, index: int, name: str, by_token: np.ndarray) -> list[SpanRow]:
     return span_rows(part, index, name, sums_by_step(part, index, by_token), part.steps[index])
-
-
-def span_rows(
-    part: Slice, index: int, name: str, values: np.ndarray, spans: Sequence[tuple[int, int]]
-) -> list[SpanRow]:
-    """(S,) values of a trace's steps or segments as rows of the shards' table steps; NaN is not computed."""
-    found = [None if np.isnan(value) else float(value) for value in values]
-    return [(part.trace_ids[index], s, *spans[s], name, found[s]) for s in range(len(spans))]
-
-
-def by_trace(trace_ids: list[str], columns: dict[str, Tensor]) -> pa.Table:
-    """Columns (P,) by name as a table of trace_id, name and value, for the shards' table scores."""
-    values = (
-        np.concatenate([column.double().numpy() for column in columns.values()]) if columns else np.zeros(0)
-    )
-    return pa.table(
-        {
-            "trace_id": pa.array(trace_ids * len(columns), pa.string()),
-            "name": pa.array([name for name in columns for _ in trace_ids], pa.string()),
-            "value": pa.array(values, pa.float64(), mask=_undefined(columns, values)),
-        }
-    )
-
-
-def _undefined(columns: dict[str, Tensor], values: np.ndarray) -> np.ndarray:
-    """Which values are NaN by definition, and not since something broke."""
-    by_definition = [
-        name.partition("/")[0] in UNDEFINED for name, column in columns.items() for _ in range(len(column))
-    ]
-    undefined: np.ndarray = np.isnan(values) & np.array(by_definition, dtype=bool)
-    return undefined
-
-
-def activation_table(work: Work, trace_ids: list[str], sheet: Activations) -> pa.Table:
-    """The mean activation of each trace's completion along each concept, h . v."""
-    tables = []
-    for one in work.concepts:
-        pooled = sheet.pooled[one.about.layer]
-        values = pooled.double() @ torch.from_numpy(one.direction).to(pooled.device).double()
-        tables.append(by_trace(trace_ids, {one.about.name: values.cpu()}))
-    return pa.concat_tables(tables).rename_columns(["trace_id", "concept", "value"])
-
-
-def span_table(rows: list[SpanRow]) -> pa.Table:
-    """Rows of steps or segments as the shards' table steps."""
-    schema = pa.schema(
-        {
-            "trace_id": pa.string(),
-            "step": pa.int32(),
-            "start": pa.int32(),
-            "stop": pa.int32(),
-            "name": pa.string(),
-            "value": pa.float64(),
-        }
-    )
-    return _table(rows, schema)
-
-
-def _token_table(rows: list[TokenRow]) -> pa.Table:
-    schema = pa.schema(
-        {
-            "trace_id": pa.string(),
-            "name": pa.string(),
-            "starts": pa.list_(pa.int32()),
-            "token_values": pa.list_(pa.float32()),
-        }
-    )
-    return _table(rows, schema)
-
-
-def _table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
-    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return pa.table(arrays, schema=schema)
-
-
-def _unscored_table(part: Slice) -> pa.Table:
-    return pa.table(
-        {"trace_id": [one for one, _ in part.unscored], "reason": [why for _, why in part.unscored]},
-        schema=pa.schema({"trace_id": pa.string(), "reason": pa.string()}),
-    )
-
-
-def _vector_table(trace_ids: list[str], embedding: Embedding) -> pa.Table:
-    vectors = [embedding.vectors[i].cpu().numpy() for i in range(len(trace_ids))]
-    return pa.table(
-        {"trace_id": pa.array(trace_ids, pa.string()), "vector": pa.array(vectors, pa.list_(pa.float32()))}
-    )

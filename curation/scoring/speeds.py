@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
+from curation.scoring.collector import Collector
 from curation.scoring.costs import Stage
-from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.influence.factors import eigenvectors
 
 # What goes on around a product: copies, sums, hooks. Seen with SmolLM2 on a CPU.

@@ -9,7 +9,7 @@ from torch import Tensor
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
 from curation.models.moments import Moments
-from curation.scoring.fused import Collector
+from curation.scoring.collector import Collector
 from curation.scoring.influence.factors import outer
 from curation.scoring.sketch import Sketch
 

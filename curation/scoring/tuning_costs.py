@@ -1,6 +1,7 @@
 """What learning each group costs, and going over the pool with the model that has learnt it."""
 
-from curation.scoring.costs import SINGLE, Stage, Task
+from curation.scoring.costs import Stage
+from curation.scoring.task import SINGLE, Task
 from curation.scoring.tuned import tuned_groups
 from curation.scoring.work import Work
 

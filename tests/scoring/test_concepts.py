@@ -18,8 +18,9 @@ from curation.scoring.concepts.make import ConceptRequest, make_concept, read_di
 from curation.scoring.concepts.probe import direction_of, held_out_auc
 from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.influence.queries import GroupSums
+from curation.scoring.prepare import prepare
 from curation.scoring.projection import Activations, Projection
-from curation.scoring.score import prepare, score
+from curation.scoring.score import score
 from curation.scoring.slices import read_slice
 from curation.scoring.stages import factor_cache, sample_of
 from curation.selection.concepts import concepts_of_run, separation_words

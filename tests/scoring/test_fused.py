@@ -10,7 +10,8 @@ from curation.models.encode import Encoded
 from curation.models.linear import LinearModule, coverage, linear_modules
 from curation.models.load import LanguageModel
 from curation.scoring import gradient_norm
-from curation.scoring.fused import Collector, Forward, batches_of, fused_pass
+from curation.scoring.collector import Collector, Forward
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.influence.directions import Directions, Influence, group_weights
 from curation.scoring.influence.queries import GroupSums

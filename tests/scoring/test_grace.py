@@ -13,7 +13,8 @@ from curation.models.encode import Encoded
 from curation.models.linear import linear_modules
 from curation.models.load import LanguageModel
 from curation.scoring.by_step import Answered
-from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.collector import Collector
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.grace import Grace, step_values
 from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.score import score

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from curation.models.linear import LinearModule
-from curation.scoring.costs import Task, influence_stages, less_stages, pool_stages
+from curation.scoring.costs import influence_stages, less_stages, pool_stages
 from curation.scoring.influence.cache import fitting_bytes, layer_groups
 from curation.scoring.plan import plan_run
 from curation.scoring.room import KEPT
 from curation.scoring.score import score
+from curation.scoring.task import Task
 from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
 from tests.scoring.conftest import ask_for

@@ -16,7 +16,8 @@ from curation.scoring import slices
 from curation.scoring.by_step import Answered
 from curation.scoring.fused import batches_of
 from curation.scoring.important import important
-from curation.scoring.score import prepare, score
+from curation.scoring.prepare import prepare
+from curation.scoring.score import score
 from curation.scoring.segments import attribute, baseline_of, by_segment, segment_slice
 from curation.scoring.slices import read_slice
 from curation.store.catalogue import open_catalogue

@@ -9,7 +9,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from curation.models.load import load_model
-from curation.scoring.score import prepare, score
+from curation.scoring.prepare import prepare
+from curation.scoring.score import score
 from curation.scoring.shards import step_slice
 from curation.scoring.slices import read_slice
 from curation.store import reading

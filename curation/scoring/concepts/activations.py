@@ -17,7 +17,8 @@ from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.job import Job
 from curation.scoring.over_pool import over_pool
 from curation.scoring.progress import Reporter
-from curation.scoring.shards import OnBatch, activation_table
+from curation.scoring.shard_tables import activation_table
+from curation.scoring.shards import OnBatch
 from curation.scoring.slices import Slice
 from curation.scoring.work import Work, activation_sheet
 from curation.store.database import Connection, literal

@@ -9,7 +9,8 @@ from torch import Tensor
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-from curation.scoring.fused import Collector, Objective, batches_of, fused_pass
+from curation.scoring.collector import Collector, Objective
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.influence.cache import FactorCache
 from curation.scoring.influence.directions import CONCEPT, Directions, group_weights
 from curation.scoring.influence.precondition import Found, Low, preconditioned

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
-from curation.scoring.fused import Collector
+from curation.scoring.collector import Collector
 from curation.scoring.influence.space import Space
 
 CONCEPT = "concept"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
-from curation.scoring.fused import Collector, OncePerInput
+from curation.scoring.collector import Collector, OncePerInput
 
 
 @dataclass(frozen=True)

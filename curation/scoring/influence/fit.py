@@ -12,7 +12,8 @@ from curation.models.batches import TokenBatch
 from curation.models.encode import Encoded
 from curation.models.linear import LinearModule
 from curation.models.load import LanguageModel
-from curation.scoring.fused import Collector, batches_of, fused_pass
+from curation.scoring.collector import Collector
+from curation.scoring.fused import batches_of, fused_pass
 from curation.scoring.influence.factors import (
     Basis,
     Corrections,

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from curation.models.batches import TokenBatch
 from curation.models.linear import LinearModule
-from curation.scoring.fused import Collector
+from curation.scoring.collector import Collector
 from curation.scoring.influence.factors import Factors, outer
 from curation.scoring.influence.space import Space, Whitening, separable
 
