@@ -1,7 +1,7 @@
 """Unlearning with a bounded loss: likely tokens become less likely, and nothing is gained once they are unlikely.
 
 Plain gradient ascent on the negative log-likelihood has no lower bound and ruins a model. The forgetting loss of a token
-of probability p is -log(1 - p) instead (2406.12397's bounded forgetting loss; the unlikelihood of 1908.04319): at least
+of probability p is -log(1 - p) instead (the unlikelihood of 1908.04319, chosen as the bounded forgetting loss that 2406.12397 asks for): at least
 0, reached as p goes to 0, with a gradient of p on the token's logit, which fades with what is forgotten.
 """
 
