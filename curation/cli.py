@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from curation.commands import choose, compute, data, duplicates, lds, prove, push, rollouts, serve
+from curation.commands import choose, compute, data, duplicates, lds, prove, push, rollouts, serve, trajectory
 from curation.errors import CurationError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -18,6 +18,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": compute.train,
     "rollouts": rollouts.rollouts,
     "score": compute.score,
+    "trajectory": trajectory.trajectory,
     "map": compute.make_map,
     "duplicates": duplicates.duplicates,
     "decide": choose.decide,

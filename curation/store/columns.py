@@ -21,9 +21,29 @@ KINDS = (
     "influence-cosine",
     "influence-rank",
     "influence-even",
+    "metagradient",
+    "trajectory",
+    "tracin",
+    "metagradient-early",
+    "metagradient-late",
+    "trajectory-early",
+    "trajectory-late",
 )
 GROUPS = ("gold", "correct", "incorrect")
-SIGNED = {"influence", "influence-consensus", "influence-mean", "influence-cosine", "influence-even"}
+SIGNED = {
+    "influence",
+    "influence-consensus",
+    "influence-mean",
+    "influence-cosine",
+    "influence-even",
+    "metagradient",
+    "metagradient-early",
+    "metagradient-late",
+    "trajectory",
+    "trajectory-early",
+    "trajectory-late",
+    "tracin",
+}
 
 
 @dataclass(frozen=True)

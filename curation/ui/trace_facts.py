@@ -15,6 +15,13 @@ from curation.ui.session import Session
 _MAIN = (
     "influence",
     "influence-consensus",
+    "metagradient",
+    "metagradient-early",
+    "metagradient-late",
+    "trajectory",
+    "trajectory-early",
+    "trajectory-late",
+    "tracin",
     "perplexity",
     "nll",
     "rsr",
