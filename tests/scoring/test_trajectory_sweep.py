@@ -116,9 +116,10 @@ def written_out(training: Training, *, curved: bool) -> Tensor:
             mu = mu - rate / (1 - b1 ** (t + 1)) * scale * w
             u = (1 - b1) * clip * mu
             mu = b1 * mu
+        lengths = torch.tensor([float(training.rows[d].tokens) for d in batch]).double()
         by_trace = u @ g.T / n  # (K, B)
         found[:, list(batch)] += by_trace
-        w = (1 - rate * rule.decay) * w + (by_trace @ g if curved else 0)
+        w = (1 - rate * rule.decay) * w + (by_trace / lengths @ g if curved else 0)
     return found
 
 

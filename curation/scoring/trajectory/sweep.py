@@ -41,8 +41,9 @@ def step_back(
     its summed loss, n the batch's completion tokens. How the step's gradient depends on the weights is, by form:
 
     - metagradient: H u with the loss's own Hessian H, and every dependence of AdamW and clipping (2503.13751);
-    - trajectory: (1/n) sum_d g_d g_d'u, since of a log-likelihood the expected Hessian is the expected product of
-      gradients (2412.09538 eq. 5, with our n); second moment and clipping as recorded;
+    - trajectory: sum_d (n_d / n) h_d h_d'u, h_d = g_d / n_d the gradient of the trace's mean loss over its n_d
+      completion tokens, which is how 2412.09538 puts the product of gradients in the Hessian's place; second moment
+      and clipping as recorded;
     - tracin: not at all (2002.08484, with the groups' gradients at the end).
 
     Args:
@@ -61,11 +62,13 @@ def step_back(
     for part in chunks(training.schedule.batches[number], training.at_once):
         w = before.w.detach().requires_grad_()
         s = training.weights[part].requires_grad_()
-        losses = training.network.losses(w, [training.rows[place] for place in part])
+        rows = [training.rows[place] for place in part]
+        losses = training.network.losses(w, rows)
+        means = losses / torch.tensor([float(row.tokens) for row in rows]).to(losses)
         total = (losses * s).sum() / training.tokens(number)
         (g,) = torch.autograd.grad(total, w, create_graph=True)
         for form, (_, by_gradient) in updates.items():
-            through = [_through_gradient(form, losses, g, w, s, u) for u in by_gradient]
+            through = [_through_gradient(form, means, g, w, s, u) for u in by_gradient]
             found[form].append(torch.stack([of_traces for of_traces, _ in through]))
             if form != TRACIN:
                 earlier[form] = earlier[form] + torch.stack([of_weights for _, of_weights in through])
@@ -91,7 +94,7 @@ def _through_update(
 
 
 def _through_gradient(
-    form: str, losses: Tensor, g: Tensor, w: Tensor, s: Tensor, u: Tensor
+    form: str, means: Tensor, g: Tensor, w: Tensor, s: Tensor, u: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Derivatives of u'g by the traces' weights (B,) and by the trained weights (P,), the latter as the form has it."""
     if form == METAGRADIENT:
@@ -100,5 +103,5 @@ def _through_gradient(
     (of_traces,) = torch.autograd.grad(g, s, u, retain_graph=True)
     if form == TRACIN:
         return of_traces, torch.zeros(())
-    (of_weights,) = torch.autograd.grad(losses, w, of_traces * s.detach(), retain_graph=True)
+    (of_weights,) = torch.autograd.grad(means, w, of_traces * s.detach(), retain_graph=True)
     return of_traces, of_weights
