@@ -25,6 +25,9 @@ RECIPES = (
     "bottom-ppl",
     "bottom:rsr",
     "bottom:gradient-norm",
+    "top:metagradient/gold",
+    "top:trajectory/gold",
+    "top:tracin/gold",
 )
 # Pools on which recipe and settings were chosen; none of these is reported.
 CHOSEN_ON = (100, 101, 102, 103)

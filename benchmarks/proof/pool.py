@@ -28,6 +28,8 @@ from curation.models.load import fingerprint
 from curation.scoring.progress import Reporter
 from curation.scoring.request import ScoreRequest
 from curation.scoring.score import score
+from curation.scoring.trajectory.request import FORMS, TrajectoryRequest
+from curation.scoring.trajectory.trajectory import trajectory
 from curation.selection.recipes import Recipe
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.project import Project
@@ -50,6 +52,7 @@ class Built:
         run_id: The demo's own run.
         base_run_id: One by the model before fine-tuning.
         wider_run_id: One with the groups of transitions and contrasts too.
+        trajectory_run_id: One that goes back through the reference model's own training.
         test: Problems on which accuracy is measured.
         model: The reference model's folder.
     """
@@ -58,6 +61,7 @@ class Built:
     run_id: str
     base_run_id: str
     wider_run_id: str
+    trajectory_run_id: str
     test: tuple[Problem, ...]
     model: Path
 
@@ -92,9 +96,12 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
         wider = score(
             project, ScoreRequest(model=str(model), device="cpu", dtype="float32", steps="none")
         ).run_id
+        along = trajectory(
+            project, TrajectoryRequest(str(BASE), plan.settings, groups=("gold",), device="cpu")
+        ).run_id
     base = score_with_base(project)
     test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
-    return Built(project, runs[0], base, wider, test, model)
+    return Built(project, runs[0], base, wider, along, test, model)
 
 
 def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
@@ -144,7 +151,9 @@ def _orders(catalogue: Catalogue, built: Built, plan: Plan, planted: Planted) ->
 
 
 def _recipe(name: str, built: Built, **more: Any) -> Recipe:
-    """A recipe, reading the demo's own run, unless its group is only in the wider one."""
+    """A recipe, reading the demo's own run, unless its group or its score is only in another one."""
+    if name.partition(":")[2].partition("/")[0] in FORMS:
+        return Recipe(name, run_id=built.trajectory_run_id, **more)
     wider = any(group in name for group in ("wrong-to-right", "contrast"))
     return Recipe(name, run_id=built.wider_run_id if wider else built.run_id, **more)
 

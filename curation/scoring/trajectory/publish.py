@@ -16,8 +16,7 @@ from curation.scoring.job import Job
 from curation.scoring.publish import NOT_COMPUTED
 from curation.scoring.shards import by_trace
 from curation.scoring.trajectory.backwards import EARLY, LATE
-from curation.scoring.trajectory.request import TrajectoryRequest
-from curation.scoring.trajectory.sweep import TRACIN
+from curation.scoring.trajectory.request import TRACIN, TrajectoryRequest
 from curation.store.database import load
 from curation.store.project import Project
 from curation.store.publish import publishing

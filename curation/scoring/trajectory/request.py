@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from curation.errors import ScoringError
 from curation.models.train_settings import TrainSettings
 
+# Families of scores: exact, with products of gradients for the Hessian, without a Hessian.
+FORMS = METAGRADIENT, TRAJECTORY, TRACIN = "metagradient", "trajectory", "tracin"
 OPTIMIZERS = ("adamw", "sgd")
 DTYPES = ("float32", "float64")
 
@@ -55,7 +57,7 @@ class TrajectoryRequest:
     @property
     def forms(self) -> tuple[str, ...]:
         """The families of scores that are computed."""
-        return ("metagradient", "trajectory", "tracin") if self.exact else ("trajectory", "tracin")
+        return tuple(form for form in FORMS if self.exact or form != METAGRADIENT)
 
     def key(self, *, revision: str, files: Sequence[str], template: str) -> str:
         """A hash of all that decides the result: the request, the model's content, traces, queries and template."""

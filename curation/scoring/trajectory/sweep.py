@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from curation.scoring.trajectory.network import chunks
+from curation.scoring.trajectory.request import METAGRADIENT, TRACIN
 from curation.scoring.trajectory.training import Training
 from curation.scoring.trajectory.update import State
-
-METAGRADIENT, TRAJECTORY, TRACIN = "metagradient", "trajectory", "tracin"
 
 
 @dataclass(frozen=True)
