@@ -1,5 +1,6 @@
 """A run of trajectory influence on a small project: what it publishes, resuming, refusals."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +73,20 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(
     assert deaths == 4
     assert values(other, continued.run_id) == values(project, whole.run_id)
     assert not list((other.root / "runs").glob("*.part"))
+
+
+def test_plain_descent_and_an_adapter_go_the_whole_way_too(
+    project: Project, request_: TrajectoryRequest
+) -> None:
+    settings = replace(SETTINGS, learning_rate=0.1, lora_rank=2, lora_alpha=4)
+    for changed in ({"optimizer": "sgd"}, {"lora": True}):
+        done = trajectory(project, replace(request_, settings=settings, **changed))  # type: ignore[arg-type]
+        found = values(project, done.run_id)
+        assert all(found["metagradient/gold", one.trace_id] for one in TRACES)
+        catalogue = open_catalogue(project)
+        ((covered,),) = catalogue.rows("SELECT coverage FROM run WHERE run_id = ?", [done.run_id])
+        catalogue.close()
+        assert (json.loads(covered)["share"] < 1) == ("lora" in changed)
 
 
 def test_without_the_exact_form_the_others_are_the_same(

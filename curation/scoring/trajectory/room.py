@@ -11,8 +11,8 @@ from curation.scoring.trajectory.training import Training
 # Vectors as long as the weights that a step back needs beside those that are kept: the graph's, and what is summed up.
 WORKING = 8
 # Numbers a token that the graph of a gradient keeps: in units of hidden size and layer, of heads and tokens and layer
-# (the attention's weights), and of the vocabulary. Seen with a Llama of 4 layers, and some more.
-A_LAYER, AN_ATTENTION, A_LOGIT = 40, 8, 8
+# (the attention's weights), and of the vocabulary. Seen on the demo (250 MB), and some more.
+A_LAYER, AN_ATTENTION, A_LOGIT = 100, 20, 20
 
 
 def memory_needed(training: Training, forms: int, groups: int) -> int:

@@ -15,7 +15,9 @@ from curation.store.publish import flush
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write beside the place, then rename."""
     part = path.with_suffix(".writing")
-    save_file({name: one.detach().contiguous().cpu() for name, one in tensors.items()}, part)
+    # Copied, since plain descent hands one and the same zeros through as every moment.
+    copies = {name: one.detach().to("cpu", copy=True).contiguous() for name, one in tensors.items()}
+    save_file(copies, part)
     flush(part)
     part.replace(path)
     flush(path.parent)

@@ -79,6 +79,7 @@ def trajectory(
             if run_id := finished_run(catalogue, key):
                 discard_job(project, run_id)
                 return Scored(run_id, already_there=True)
+            refuse_what_does_not_fit(prepared.training, request, len(prepared.questions.groups), project.root)
             about = {"key": key, "template": project.template, "files": inputs}
             with open_job(project, key, Room(torch.get_num_threads(), 0, 0)) as job:
                 torch.set_num_threads(job.room.threads)
@@ -126,7 +127,6 @@ def _run(
     on_progress: OnProgress | None,
 ) -> None:
     training, questions = prepared.training, prepared.questions
-    refuse_what_does_not_fit(training, request, len(questions.groups), job.folder)
     reporter = Reporter(job.folder / "progress.json", on_progress)
     states = job.folder / "states"
     keep_states(training, states, reporter)
