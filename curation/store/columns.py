@@ -21,13 +21,13 @@ KINDS = (
     "influence-cosine",
     "influence-rank",
     "influence-even",
-    "metagradient",
     "trajectory",
-    "tracin",
-    "metagradient-early",
-    "metagradient-late",
     "trajectory-early",
     "trajectory-late",
+    "metagradient",
+    "metagradient-early",
+    "metagradient-late",
+    "tracin",
 )
 GROUPS = ("gold", "correct", "incorrect")
 SIGNED = {
@@ -36,12 +36,12 @@ SIGNED = {
     "influence-mean",
     "influence-cosine",
     "influence-even",
-    "metagradient",
-    "metagradient-early",
-    "metagradient-late",
     "trajectory",
     "trajectory-early",
     "trajectory-late",
+    "metagradient",
+    "metagradient-early",
+    "metagradient-late",
     "tracin",
 }
 
