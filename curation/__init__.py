@@ -27,6 +27,8 @@ _HOME = {
     "score": "scoring.score",
     "select": "selection.select",
     "train": "models.train",
+    "trajectory": "scoring.trajectory.trajectory",
+    "TrajectoryRequest": "scoring.trajectory.request",
     "redo": "store.decisions",
     "undo": "store.decisions",
     "verify": "export.verify",

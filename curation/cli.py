@@ -21,6 +21,7 @@ from curation.commands import (
     rollouts,
     serve,
     steps,
+    trajectory,
 )
 from curation.errors import CurationError
 
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "rollouts": rollouts.rollouts,
     "concept": concept.concept,
     "score": compute.score,
+    "trajectory": trajectory.trajectory,
     "map": compute.make_map,
     "duplicates": duplicates.duplicates,
     "decide": choose.decide,

@@ -20,7 +20,17 @@ from curation.ui.walk import read_in_browse
 from curation.ui.widgets import trace_list
 
 SHOWN = 10
-CHARTED = ("influence", "perplexity", "rsr", "rds", "gradient-norm", "tokens")
+CHARTED = (
+    "influence",
+    "trajectory",
+    "metagradient",
+    "tracin",
+    "perplexity",
+    "rsr",
+    "rds",
+    "gradient-norm",
+    "tokens",
+)
 
 
 def numbers(session: Session) -> None:

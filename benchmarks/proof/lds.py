@@ -56,10 +56,11 @@ def prove_lds(built: Built, plan: Plan, peers: Path | None, work: Path) -> dict[
 
 def _by_group(catalogue: Catalogue, built: Built, bank: Bank, theirs: dict[str, Floats]) -> dict[str, Any]:
     report = lds_report(catalogue, built.wider_run_id, bank)
+    along = lds_report(catalogue, built.trajectory_run_id, bank)
     group_of = dict(catalogue.rows('SELECT query_id, "group" FROM queries'))
     found: dict[str, Any] = {}
     for group in GROUPS:
-        rows = [row for row in report.rows if row.group == group]
+        rows = [row for row in (*report.rows, *along.rows) if row.group == group]
         if not rows:
             continue
         scores = {row.score: [row.lds.mean_query, row.lds.low, row.lds.high, row.lds.single] for row in rows}

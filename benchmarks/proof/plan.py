@@ -37,6 +37,9 @@ RECIPES = (
     "rank-average:influence-consensus/gold+-perplexity",
     "rank-average:influence/gold+rds/gold",
     "rank-average:influence/gold+influence/correct",
+    "top:metagradient/gold",
+    "top:trajectory/gold",
+    "top:tracin/gold",
 )
 # Families of scores that are asked for by name, and that some recipe or step above reads.
 RIVALS = ("less", "outlier", "grace", "segments", "lossdiff", "irm", "difficulty")

@@ -30,6 +30,8 @@ from curation.models.load import fingerprint
 from curation.scoring.progress import Reporter
 from curation.scoring.request import SCORES, ScoreRequest
 from curation.scoring.score import score
+from curation.scoring.trajectory.request import TrajectoryRequest
+from curation.scoring.trajectory.trajectory import trajectory
 from curation.selection.recipes import Recipe
 from curation.selection.resolve import resolve
 from curation.store.catalogue import Catalogue, open_catalogue
@@ -54,6 +56,7 @@ class Built:
         run_id: The demo's own run.
         base_run_id: One by the model before fine-tuning.
         wider_run_id: One with the groups of transitions and contrasts, and with the further families of scores.
+        trajectory_run_id: One that goes back through the reference model's own training.
         test: Problems on which accuracy is measured.
         model: The reference model's folder.
     """
@@ -62,6 +65,7 @@ class Built:
     run_id: str
     base_run_id: str
     wider_run_id: str
+    trajectory_run_id: str
     test: tuple[Problem, ...]
     model: Path
 
@@ -98,9 +102,12 @@ def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
             str(model), scores=(*SCORES, *RIVALS), device="cpu", dtype="float32", steps="none"
         )
         wider = score(project, request).run_id
+        along = trajectory(
+            project, TrajectoryRequest(str(BASE), plan.settings, groups=("gold",), device="cpu")
+        ).run_id
     base = score_with_base(project)
     test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
-    return Built(project, runs[0], base, wider, test, model)
+    return Built(project, runs[0], base, wider, along, test, model)
 
 
 def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
@@ -152,12 +159,15 @@ def _orders(catalogue: Catalogue, built: Built, plan: Plan, planted: Planted) ->
 
 
 def _recipe(catalogue: Catalogue, name: str, built: Built, **more: Any) -> Recipe:
-    """A recipe, reading the demo's own run, unless its group or score is only in the wider one."""
+    """A recipe, reading the demo's own run, or else the first of the others that has what it reads."""
     own = Recipe(name, run_id=built.run_id, **more)
-    try:
-        resolve(catalogue, own)
-    except SelectionError:
-        return replace(own, run_id=built.wider_run_id)
+    for run_id in (built.run_id, built.wider_run_id, built.trajectory_run_id):
+        found = replace(own, run_id=run_id)
+        try:
+            resolve(catalogue, found)
+        except SelectionError:
+            continue
+        return found
     return own
 
 

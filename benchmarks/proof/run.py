@@ -97,7 +97,7 @@ def _lds(work: Path, plan: Plan, peers: Path | None) -> tuple[dict[str, Any], di
     built = build(work, plan, plan.pools[0])
     found = prove_lds(built, plan, peers, work / "kronfluence")
     print("LDS is done", file=sys.stderr)
-    return found, passes_of(built.project, built.model, (*plan.recipes, RANDOM))
+    return found, passes_of(built.project, built.model, (*plan.recipes, RANDOM), plan.settings.epochs)
 
 
 def main() -> None:

@@ -10,11 +10,12 @@ from transformers import set_seed
 
 from curation.errors import ModelError
 from curation.models.checkpoints import FOLDER, Checkpoints
-from curation.models.encode import encode, masked_tokens
+from curation.models.examples import examples_of, longest_of
 from curation.models.forgetting import bounded_loss, to_forget
 from curation.models.load import load_module, load_tokenizer, with_adapter
+from curation.models.new_adapter import with_new_adapter
 from curation.models.train_settings import FULL, LORA, TrainSettings
-from curation.models.trainer import IGNORED, Example, OnSteps, deterministic, make_trainer
+from curation.models.trainer import OnSteps, deterministic, make_trainer
 from curation.traces.trace import Trace
 
 __all__ = ["FULL", "LORA", "TrainSettings", "train"]
@@ -66,14 +67,14 @@ def train(
     with deterministic():
         set_seed(settings.seed)
         tokenizer, network = load_tokenizer(model), load_module(model, torch.float32)
-        longest = min(settings.max_tokens, _positions(network))
-        examples = _examples(tokenizer, traces, template, longest)
+        longest = longest_of(network, settings)
+        examples = [one for one in examples_of(tokenizer, traces, template, longest) if one]
         if forget:
-            examples += [to_forget(one) for one in _examples(tokenizer, forget, template, longest)]
+            examples += [to_forget(one) for one in examples_of(tokenizer, forget, template, longest) if one]
         if adapter:
             network = with_adapter(network, adapter, trainable=True)
         elif lora:
-            network = _with_new_adapter(network, settings)
+            network = with_new_adapter(network, settings)
         try:
             padding = tokenizer.pad_token_id or tokenizer.eos_token_id or 0
             keeping = [Checkpoints(part / FOLDER, tokenizer, checkpoints)] if checkpoints else []
@@ -95,47 +96,6 @@ def train(
             part.rename(output)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _examples(tokenizer: Any, traces: Sequence[Trace], template: str, longest: int) -> list[Example]:
-    """Tokens and labels of each trace, as scoring reads it; none of those that are left without a token to learn."""
-    examples = []
-    for trace in traces:
-        encoded = encode(tokenizer, trace.prompt, trace.response, template=template, system=trace.system)
-        ids = list(encoded.ids)
-        labels = [IGNORED] * encoded.prompt_length + ids[encoded.prompt_length :]
-        for place in masked_tokens(encoded.starts, trace.masked, len(trace.response)):
-            labels[encoded.prompt_length + place] = IGNORED
-        if any(label != IGNORED for label in labels[:longest]):
-            examples.append({"input_ids": ids[:longest], "labels": labels[:longest]})
-    if not examples:
-        raise ModelError(
-            f"Of {len(traces)} traces given, none can be trained on (a prompt has to be under {longest} tokens, and to have a completion whose steps are not all vetoed); "
-            "ingest some, or choose a selection that keeps some."
-        )
-    return examples
-
-
-def _positions(network: Any) -> int:
-    return int(getattr(network.config, "max_position_embeddings", None) or 2**31)
-
-
-def _with_new_adapter(network: Any, settings: TrainSettings) -> Any:
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise ModelError("LoRA needs the peft extra: pip install 'curation[peft]'.") from error
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        target_modules="all-linear",
-    )
-    adapted = get_peft_model(network, config)
-    # peft keeps a set, which it would write down in another order in every process.
-    written = adapted.peft_config["default"]
-    written.target_modules = sorted(written.target_modules)
-    return adapted
 
 
 def _refuse_broken(network: Any) -> None:

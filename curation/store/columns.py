@@ -33,6 +33,13 @@ KINDS = (
     "concept",
     "concept-vector",
     "concept-projection",
+    "trajectory",
+    "trajectory-early",
+    "trajectory-late",
+    "metagradient",
+    "metagradient-early",
+    "metagradient-late",
+    "tracin",
 )
 GROUPS = ("gold", "correct", "incorrect")
 SIGNED = {
@@ -47,6 +54,13 @@ SIGNED = {
     "irm",
     "concept",
     "concept-projection",
+    "trajectory",
+    "trajectory-early",
+    "trajectory-late",
+    "metagradient",
+    "metagradient-early",
+    "metagradient-late",
+    "tracin",
 }
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from curation.selection.boundary import Boundary
 from curation.selection.select import Selection
+from curation.store.columns import SIGNED
 from curation.ui.cached import column_of
 from curation.ui.charts import show
 from curation.ui.format import number
@@ -66,7 +67,7 @@ def _histogram(
 
 def _labels(name: str, line: Boundary | None) -> dict[str, float]:
     """What is written at each end of what a line parts, and where that is."""
-    signed = name.startswith("influence/")
+    signed = name.partition("/")[0] in SIGNED
     ends = {"≥": line.low, "≤": line.high} if line else {}
     return {f"{sign} {number(end, signed=signed)}": end for sign, end in ends.items() if isfinite(end)}
 

@@ -16,6 +16,9 @@ from curation.validation.agreement_findings import INFLUENCE
 from curation.validation.bank import Bank
 from curation.validation.lds import Floats, Lds, ceiling, lds
 
+# Scores whose groups a report is about.
+ALONG = (INFLUENCE, "trajectory/")
+
 
 @dataclass(frozen=True)
 class LdsRow:
@@ -70,17 +73,24 @@ def lds_report(catalogue: Catalogue, run_id: str, bank: Bank) -> LdsReport:
     measured = bank.log_likelihood.mean(1)
     place = {query_id: number for number, query_id in enumerate(bank.query_ids)}
     rows, ceilings = [], {}
-    for group in (name.removeprefix(INFLUENCE) for name in names if name.startswith(INFLUENCE)):
+    of_group = dict(catalogue.rows('SELECT query_id, "group" FROM queries'))
+    for group in dict.fromkeys(name.partition("/")[2] for name in names if name.startswith(ALONG)):
         of_queries = query_values(catalogue, run_id, group, frame.names)
-        known = [one for one in of_queries.query_ids if one in place]
+        split = f"{INFLUENCE}{group}" in names
+        asked = (
+            of_queries.query_ids if split else [one for one in bank.query_ids if of_group.get(one) == group]
+        )
+        known = [one for one in asked if one in place]
         if not known:
             continue
         columns = [place[one] for one in known]
         ceilings[group] = ceiling(bank.log_likelihood[:, :, columns])
-        scores: Floats = np.full((len(known), len(frame)), np.nan)
-        inside = [frame.index(one) for one in of_queries.trace_ids]
-        scores[:, inside] = of_queries.values[[of_queries.query_ids.index(one) for one in known]]
-        found = [LdsRow(f"{INFLUENCE}{group}", group, lds(scores, bank.inside, measured[:, columns]))]
+        found = []
+        if split:
+            scores: Floats = np.full((len(known), len(frame)), np.nan)
+            inside = [frame.index(one) for one in of_queries.trace_ids]
+            scores[:, inside] = of_queries.values[[of_queries.query_ids.index(one) for one in known]]
+            found = [LdsRow(f"{INFLUENCE}{group}", group, lds(scores, bank.inside, measured[:, columns]))]
         for name in names:
             if name != f"{INFLUENCE}{group}":
                 values = score_by_trace(catalogue, run_id, name)[None]

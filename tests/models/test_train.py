@@ -10,8 +10,9 @@ from curation.demo.make_base import BASE
 from curation.demo.pool import make_pool
 from curation.errors import ModelError
 from curation.models.encode import encode
+from curation.models.examples import examples_of
 from curation.models.load import load_model, load_module, load_tokenizer
-from curation.models.train import LORA, TrainSettings, _examples, train
+from curation.models.train import LORA, TrainSettings, train
 from curation.models.trainer import IGNORED, make_trainer, pad
 from curation.traces.steps import split_steps
 from curation.traces.trace import Trace
@@ -66,8 +67,8 @@ def test_a_masked_step_carries_no_loss_but_is_read(tmp_path: Path) -> None:
     tokenizer, network = load_tokenizer(str(BASE)), load_module(str(BASE), torch.float32).eval()
     trace = TRACES[0]
     first, last = split_steps(trace.response)[0], split_steps(trace.response)[-1]
-    whole = _examples(tokenizer, [trace], "auto", 512)[0]
-    masked = _examples(tokenizer, [replace(trace, masked=(first,))], "auto", 512)[0]
+    whole = examples_of(tokenizer, [trace], "auto", 512)[0]
+    masked = examples_of(tokenizer, [replace(trace, masked=(first,))], "auto", 512)[0]
     assert masked["input_ids"] == whole["input_ids"]
     encoded = encode(tokenizer, trace.prompt, trace.response)
     inside = [encoded.prompt_length + i for i, start in enumerate(encoded.starts) if start < first[1]]
@@ -79,20 +80,20 @@ def test_a_masked_step_carries_no_loss_but_is_read(tmp_path: Path) -> None:
     learned = [place for place, label in enumerate(expected) if label != IGNORED]
     mean = -sum(float(logits[place - 1, encoded.ids[place]]) for place in learned) / len(learned)
     assert trainer.compute_loss(network, pad([masked], 0)).item() == pytest.approx(mean, rel=1e-5)
-    end = _examples(tokenizer, [replace(trace, masked=(last,))], "auto", 512)[0]["labels"]
+    end = examples_of(tokenizer, [replace(trace, masked=(last,))], "auto", 512)[0]["labels"]
     assert end[-1] == IGNORED  # the end of the sequence belongs to the last step
 
 
 def test_a_trace_whose_steps_are_all_masked_is_left_out(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(str(BASE))
     nothing = replace(TRACES[0], masked=((0, len(TRACES[0].response)),))
-    assert len(_examples(tokenizer, [nothing, TRACES[1]], "auto", 512)) == 1
+    assert [one is None for one in examples_of(tokenizer, [nothing, TRACES[1]], "auto", 512)] == [True, False]
     with pytest.raises(ModelError, match="none can be trained on"):
         train(str(BASE), [nothing], tmp_path / "m", settings=QUICK)
     prompt = len(encode(tokenizer, TRACES[0].prompt, "").ids) - 1
     early = replace(TRACES[0], masked=(split_steps(TRACES[0].response)[0],))
     with pytest.raises(ModelError, match="none can be trained on"):  # what is left of it is beyond the limit
-        _examples(tokenizer, [early], "auto", prompt + 2)
+        examples_of(tokenizer, [early], "auto", prompt + 2)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Influence along a training: the training is replayed, and gone through backwards (METHODS 5)."""
