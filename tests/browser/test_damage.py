@@ -28,6 +28,7 @@ WITHOUT_RUN = {
     "export": "run curation score",
     "runs": "name a model and start",
     "answers": "does, and grades the answers",
+    "audit": "the Runs page starts a run",
     "concepts": "There is no concept yet",
     "trust": "the Runs page starts one",
     "proof": "Nothing was trained to compare yet",
