@@ -29,7 +29,7 @@ def page(found: Found) -> str:
         "plain_paired": paired_table(found["default"], found["random_flaws_only"]["default_minus"]),
         "lds": "\n\n".join(lds_table(protocol, groups) for protocol, groups in found["lds"].items()),
         "steps": steps_table(found),
-        "masked": masked_table(found["masked"]),
+        "masked": masked_table(found.get("masked", {})),
         "provenance": provenance(found),
     }
     text = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in sorted(WORDS.glob("*.md")))

@@ -1,6 +1,7 @@
 """What a project holds, in numbers: counts, runs, sources, rejected rows."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -72,13 +73,20 @@ def runs(catalogue: Catalogue) -> list[Run]:
     return [_run(row) for row in found]
 
 
+def main_run(found: Sequence[Run]) -> Run | None:
+    """Of runs, newest first, the one to open: the newest with influence, or else the newest; None of none."""
+    with_influence = (one for one in found if "influence" in one.parameters.get("scores", ()))
+    return next(with_influence, found[0] if found else None)
+
+
 def find_run(catalogue: Catalogue, run_id: str | None) -> Run:
-    """A run by its id, or the newest one.
+    """A run by its id, or the one to open (see `main_run`).
 
     Raises:
         ProjectError: It is not there.
     """
-    found = next((one for one in runs(catalogue) if run_id in (None, one.run_id)), None)
+    every = runs(catalogue)
+    found = main_run(every) if run_id is None else next((one for one in every if run_id == one.run_id), None)
     if found is None:
         raise ProjectError(
             f"There is no run {run_id} here."

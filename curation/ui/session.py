@@ -87,7 +87,7 @@ def current_session() -> Session:
     key = (str(project.root.resolve()), *catalogue.files)
     runs = _runs(key, catalogue)
     chosen = st.session_state.get("chosen_run")
-    run = next((run for run in runs if run.run_id == chosen), runs[0] if runs else None)
+    run = next((run for run in runs if run.run_id == chosen), overview.main_run(runs))
     names = _score_names(key, catalogue, run.run_id) if run else []
     saved = list_selections(project)
     selection = st.session_state.get("chosen_selection")

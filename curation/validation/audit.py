@@ -68,6 +68,8 @@ def template_finding(templates: Templates) -> Finding:
         "do not use": "a model trained on it will answer in that form whatever is asked; rewrite or mix in other forms, or try "
         "`curation unlearn --template` to see what the form costs.",
     }[verdict]
+    # A pool of one kind of problem may well have one form: a reason to look, not to discard.
+    verdict = "be careful" if verdict == "do not use" else verdict
     rows = tuple(
         (
             templates.id(place),

@@ -39,7 +39,7 @@ def answer(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, 
 def test_the_audit_names_the_one_template(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     told = answer(capsys, "audit", project.root)
     template, tone, apart = told["findings"]
-    assert template["verdict"] == "do not use"
+    assert template["verdict"] == "be careful"
     assert "First · the answer is" in template["rows"][0]
     assert tone["verdict"] == apart["verdict"] == "not known"
     status, out, _ = run(capsys, "audit", project.root)

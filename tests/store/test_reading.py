@@ -162,3 +162,15 @@ def test_a_place_on_a_newer_map_counts(tmp_path: Path) -> None:
     assert before is not None
     assert after is not None
     assert (after.x[0], after.x[1], after.y[1], after.clusters[1]) == (before.x[0], 7.5, -2, 3)
+
+
+def test_the_newest_run_with_influence_is_opened(tmp_path: Path) -> None:
+    def made(run_id: str, *scores: str) -> overview.Run:
+        return overview.Run(
+            run_id, "m", "", "float32", "cpu", "", None, None, 0, 0, {"scores": list(scores)}, {}, {}, {}
+        )
+
+    later, earlier = made("c", "metagradient"), made("a", "influence")
+    assert overview.main_run([later, made("b", "influence", "rds"), earlier]).run_id == "b"  # type: ignore[union-attr]
+    assert overview.main_run([later]) == later
+    assert overview.main_run([]) is None
