@@ -1,6 +1,6 @@
 """`make proof-gsm8k`: the proof in small on real problems and a real model. Writes benchmarks/results/gsm8k.json.
 
-    python -m benchmarks.proof.gsm8k --model FOLDER --data FOLDER [--work FOLDER] [--output FILE]
+    python -m benchmarks.proof.gsm8k --model FOLDER --data FOLDER [--work FOLDER] [--output FILE] [--trainings N]
 
 The first problems of GSM8K with a quarter of the solutions spoilt; an adapter is trained on all of them, scores them,
 and then one is trained on what each recipe keeps. Everything is kept in the working folder, and a stopped run
@@ -66,12 +66,13 @@ def build(folder: Path, model: str, data: Path) -> tuple[Project, str, list[Prob
     adapter = made / "adapter"
     if not adapter.exists():
         train(model, _texts(project), adapter, template=project.template, settings=SETTINGS, lora=True)
-    request = ScoreRequest(model, adapter=str(adapter), dtype="float32", steps="none")
-    return project, score(project, request).run_id, read_problems(str(made / "test.jsonl"))
+    if not project.runs:
+        score(project, ScoreRequest(model, adapter=str(adapter), dtype="float32", steps="none"))
+    return project, project.runs[0].stem, read_problems(str(made / "test.jsonl"))
 
 
-def prove(folder: Path, model: str, data: Path) -> dict[str, Any]:
-    """Train on every choice, and put together what came of it."""
+def prove(folder: Path, model: str, data: Path, trainings: int) -> dict[str, Any]:
+    """Train on every choice, as often as asked for, and put together what came of it."""
     project, run_id, problems = build(folder, model, data)
     (project.root / "validation").mkdir(exist_ok=True)
     training = Training(
@@ -91,7 +92,7 @@ def prove(folder: Path, model: str, data: Path) -> dict[str, Any]:
             ]
         )
         trained: dict[str, dict[str, list[list[float | None]]]] = {}
-        for share, seed in TRAININGS:
+        for share, seed in TRAININGS[:trainings]:
             for arm in _arms(catalogue, run_id, kinds, 1 - share, seed):
                 found = _trained(catalogue, arm, seed, training, problems)
                 trained.setdefault(arm.name, {}).setdefault(f"{share:g}", []).append(found)
@@ -166,6 +167,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "proof" / "gsm8k")
     parser.add_argument("--output", type=Path, default=RESULTS / "gsm8k.json")
+    parser.add_argument(
+        "--trainings", type=int, default=len(TRAININGS), help="so many of the shares and seeds"
+    )
     asked = parser.parse_args()
     found = {
         "when": now(),
@@ -174,7 +178,7 @@ def main() -> None:
         "model": Path(asked.model).name,
         "made_of": {"traces": TRACES, "spoilt": SPOILT, "queries": QUERIES, "test": TEST},
         "settings": {"learning_rate": SETTINGS.learning_rate, "passes": SETTINGS.epochs},
-        **prove(asked.work, asked.model, asked.data),
+        **prove(asked.work, asked.model, asked.data, asked.trainings),
     }
     write_whole(asked.output, f"{json.dumps(found, indent=1)}\n".encode())
 

@@ -17,8 +17,8 @@ Found = Mapping[str, Any]
 WORDS = Path(__file__).parent / "words"
 
 
-def page(found: Found) -> str:
-    """The whole page: words from benchmarks/proof/words, tables from the figures."""
+def page(found: Found, gsm8k: Found) -> str:
+    """The whole page: words from benchmarks/proof/words, tables from the figures of the demo's pools and of GSM8K."""
     parts = {
         "accuracy": accuracy_table(found["scores"]),
         "paired": paired_table(found["default"], found["default_minus"]),
@@ -31,6 +31,7 @@ def page(found: Found) -> str:
         "steps": steps_table(found),
         "masked": masked_table(found.get("masked", {})),
         "provenance": provenance(found),
+        "gsm8k": gsm8k_tables(gsm8k),
     }
     text = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in sorted(WORDS.glob("*.md")))
     for name, table in parts.items():
@@ -182,6 +183,20 @@ def masked_table(masked: Found) -> str:
     )
 
 
+def gsm8k_tables(found: Found) -> str:
+    """What training on each choice came to, a pair of trainings side by side, and what was found of the spoilt ones."""
+    rows = []
+    for name, shares in found["trained"].items():
+        for share, trainings in shares.items():
+            accuracy = ", ".join(f"{one[0]:.3f}" for one in trainings)
+            likelihood = ", ".join(f"{one[1]:.4f}" for one in trainings)
+            rows.append([f"`{name}`", _percent(share), accuracy, likelihood])
+    kinds = list(next(iter(found["auc"].values())))
+    detected = [[f"`{name}`", *(_value(of[kind], 2) for kind in kinds)] for name, of in found["auc"].items()]
+    trained = _table(["recipe", "pruned", "accuracy, by seed", "nats a token, by seed"], rows)
+    return f"{trained}\n\n{_table(['ROC-AUC', *kinds], detected)}"
+
+
 def provenance(found: Found) -> str:
     """Versions, hardware, date and command, in one line."""
     on = found["hardware"]
@@ -233,7 +248,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS / "proof.json")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "proof.md")
     args = parser.parse_args()
-    args.output.write_text(page(json.loads(args.results.read_text())), encoding="utf-8")
+    gsm8k = json.loads((RESULTS / "gsm8k.json").read_text())
+    args.output.write_text(page(json.loads(args.results.read_text()), gsm8k), encoding="utf-8")
 
 
 if __name__ == "__main__":
