@@ -14,25 +14,15 @@ from curation.ui.markup import escape
 from curation.ui.selected import current_selection
 from curation.ui.session import Session
 
-_MAIN = (
-    "influence",
-    "influence-consensus",
-    "less",
-    "trajectory",
-    "trajectory-early",
-    "trajectory-late",
-    "metagradient",
-    "metagradient-early",
-    "metagradient-late",
-    "perplexity",
-    "nll",
-    "rsr",
-    "rds",
-    "gradient-norm",
-    "outlier-forest",
-    "tokens",
-    "steps",
-)
+# Forms of a score that stands above them; every other score is shown at once.
+_FORMS = {
+    "influence-mean",
+    "influence-cosine",
+    "influence-rank",
+    "influence-even",
+    "outlier-l1",
+    "outlier-l2",
+}
 
 
 def scores(session: Session, trace: Reading, found: dict[str, Standing]) -> None:
@@ -44,7 +34,7 @@ def scores(session: Session, trace: Reading, found: dict[str, Standing]) -> None
         st.caption(f"This run could not score it: {escape(reason)}")
     if risk := unusual_words(session, trace.trace_id):
         st.caption(risk)
-    main = [name for name in session.score_names if name.partition("/")[0] in _MAIN]
+    main = [name for name in session.score_names if name.partition("/")[0] not in _FORMS]
     others = [name for name in session.score_names if name not in main]
     st.markdown(_score_table(session, found, main))
     if others:
