@@ -9,7 +9,7 @@ from curation.errors import SelectionError
 from curation.selection.masks import masked_spans
 from curation.selection.step_recipes import StepChoice, StepRecipe, choose_steps
 from curation.store.catalogue import open_catalogue
-from curation.store.database import load
+from curation.store.database import Connection, load
 from curation.store.decisions import decide, undo, veto_steps
 from curation.store.project import Project, create_project
 from curation.store.publish import publishing
@@ -42,7 +42,17 @@ def project(tmp_path: Path) -> Project:
     with publishing(project.root / "runs", RUN, "run-1") as connection:
         connection.execute("INSERT INTO run (run_id, model) VALUES ('run-1', 'tiny')")
         load(connection, "steps", pa.Table.from_pylist(rows))
+        counts_tokens(connection, IDS)
     return project
+
+
+def counts_tokens(connection: Connection, ids: list[str], tokens: float = 12.0) -> None:
+    """Say that the run counted so many completion tokens in each trace."""
+    load(
+        connection,
+        "scores",
+        pa.table({"trace_id": ids, "name": ["tokens"] * len(ids), "value": [tokens] * len(ids)}),
+    )
 
 
 def chosen(project: Project, recipe: StepRecipe, ids: list[str] = IDS) -> StepChoice:
@@ -91,6 +101,7 @@ def test_a_segment_of_several_steps_is_vetoed_step_by_step(tmp_path: Path) -> No
                     [{"trace_id": "t", "step": 0, "start": 0, "stop": 12, "name": name, "value": value}]
                 ),
             )
+        counts_tokens(connection, ["t"])
     found = chosen(project, StepRecipe("segments"), ["t"])
     assert [text[start:stop].strip() for _, start, stop in found.steps] == ["One.", "Two."]
     veto_steps(project, found.steps)
