@@ -7,10 +7,12 @@ import streamlit as st
 from curation.selection.select import Selection
 from curation.selection.step_recipes import STEP_RECIPES, StepRecipe, recipe_of_score
 from curation.ui.kept_steps import scores_by_step
+from curation.ui.markup import escape
 from curation.ui.selected import current_selection
 from curation.ui.session import Session
 
 EVERY, SELECTED = "every", "selected"
+SEGMENTS = "segments"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +36,13 @@ def choose_steps(session: Session) -> Asked:
     """The widgets; the run must have one of `scores_by_step`."""
     scores = scores_by_step(session)
     recipes = {score: recipe for score in scores if (recipe := recipe_of_score(score))}
-    left, middle, right = st.columns([2, 1, 2], gap="medium", vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 3, 4], gap="medium", vertical_alignment="bottom")
     score = left.selectbox(
         "Worst by",
         scores,
         key="steps_score",
         persist_state="session",
-        format_func=lambda score: f"{score}: {STEP_RECIPES[recipes[score].name]}",
+        format_func=lambda score: SEGMENTS if score == "segment-strength" else score,
     )
     selection = current_selection(session)
     of = middle.selectbox(
@@ -62,4 +64,6 @@ def choose_steps(session: Session) -> Asked:
         format="%.1f%%",
         help="The worst steps go first. Steps that somebody has decided on stay as they are, and count.",
     )
+    what = STEP_RECIPES[recipe.name].partition(";")[0]
+    st.caption(escape(f"Vetoes {what}{f' ({recipe.group})' if recipe.group else ''}."))
     return Asked(score, recipe, selection if of == SELECTED else None, share / 100)

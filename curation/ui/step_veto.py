@@ -74,15 +74,17 @@ def balance(choice: StepChoice) -> None:
     """Where in their traces the steps stand, beside where all do, and which traces would have nothing left to learn."""
     if not len(choice.places):
         return
-    said = []
-    for which, chosen, every in zip(
-        ("first", "last"), choice.first_and_last, choice.pool.first_and_last, strict=True
-    ):
-        share = percent(chosen / len(choice.places))
-        said.append(
-            f"{share} are the {which} step of their trace ({percent(every / len(choice.pool.places))} of all)"
+    (first, last), (every_first, every_last) = (
+        [percent(count / len(places)) for count in counts]
+        for counts, places in (
+            (choice.first_and_last, choice.places),
+            (choice.pool.first_and_last, choice.pool.places),
         )
-    words = f"{' and '.join(said)}; the last one often holds the answer."
+    )
+    words = (
+        f"{first} of them are the first step of their trace (of all steps {every_first}) and {last} the last "
+        f"({every_last}), which often holds the answer."
+    )
     if choice.emptied:
         words += f" {plural(choice.emptied, 'trace')} would have no step left to learn from, and trainings leave such traces out."
     st.caption(words)
