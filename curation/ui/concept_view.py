@@ -46,7 +46,7 @@ def known(about: About | None) -> None:
     made = MADE.get(about.made, f"the direction in {about.source}")
     st.markdown(
         escape(
-            f"At the output of layer {about.layer} of {about.layers} of {_last(about.model)}, from {made}. "
+            f"At the output of layer {about.layer} of {about.layers} of the model “{_last(about.model)}”, from {made}. "
             + separation_words(about.auc, about.folds, about.positive, about.negative)
         )
     )

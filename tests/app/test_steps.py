@@ -142,7 +142,7 @@ def test_the_worst_are_shown_with_their_text_and_all_of_them_are_listed_in_brows
     )
     assert shown["text_title"] == "Step, problem"
     assert [one["id"] for one in shown["traces"]] == [trace_id for trace_id, _ in lowest]
-    assert [one["prompt"] for one in shown["traces"]] == [" ".join(step.split()) for _, step in lowest]
+    assert [one["prompt"] for one in shown["traces"]] == [" ".join(step.split()) or "—" for _, step in lowest]
     assert all(one["scores"][0]["share"] < 0 for one in shown["traces"])
     counted = int(figures(app)["In traces"])
     app.button(key="steps_browse").click().run()
