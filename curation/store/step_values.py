@@ -137,6 +137,9 @@ def _read(catalogue: Catalogue, sql: str, what: str, parameters: Sequence[str]) 
     trace = np.repeat(frame_of(catalogue).indices(np.concatenate(heads)), np.concatenate(lengths))
     start, stop, other = (np.concatenate(column) for column in zip(*parts, strict=True))
     spans = Spans(trace, start, stop)
+    keys = spans.keys
+    if len(trace) and trace.min() >= 0 and bool(np.all(keys[1:] >= keys[:-1])):  # As a run is published.
+        return spans, other
     known = np.flatnonzero(trace >= 0)
-    order = known[order_of_words(spans.keys[known].astype(np.uint64))]
+    order = known[order_of_words(keys[known].astype(np.uint64))]
     return spans[order], other[order]
