@@ -13,6 +13,7 @@ from curation.ui.format import number, percent, plural, whole
 from curation.ui.jobs import command_line
 from curation.ui.kept_steps import pool_of
 from curation.ui.markup import sentence
+from curation.ui.selected import selection_of
 from curation.ui.session import Session, current_session
 from curation.ui.step_form import Asked
 from curation.ui.walk import list_in_browse
@@ -153,7 +154,8 @@ def _read(names: list[str], score: str, trace_id: str) -> None:
 def _veto(asked: Asked) -> None:
     """Veto what the page has counted, less what somebody has decided since."""
     session = current_session()
-    choice = pool_of(session, asked.score, asked.selection).choose(asked.share)
+    selection = selection_of(session, asked.selection.recipe) if asked.selection else None
+    choice = pool_of(session, asked.score, selection).choose(asked.share)
     reason = st.session_state["steps_reason"].strip() or _reason(asked)
     veto_steps(session.project, choice.steps, reason=reason, actor=session.reviewer)
     tell(
