@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from curation.selection.step_choice import StepChoice
@@ -104,14 +105,15 @@ def veto_form(session: Session, asked: Asked, choice: StepChoice) -> None:
             on_click=_veto,
             args=(asked,),
         )
+        shown = choice.trace_indices if count else np.unique(choice.pool.vetoed.trace)
         st.button(
-            "Show these traces in Browse",
+            f"Show {'these traces' if count else 'the traces with vetoed steps'} in Browse",
             key="steps_browse",
             icon=":material/list:",
             type="tertiary",
-            disabled=not count,
+            disabled=not len(shown),
             on_click=list_in_browse,
-            args=(choice.pool.order.frame.ids[choice.trace_indices],),
+            args=(choice.pool.order.frame.ids[shown],),
         )
     show_told()
 
