@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from curation.selection.concepts import MEANING
-from curation.ui.concept_view import agreeing, known, raising_and_lowering
+from curation.ui.concept_view import agreeing, known, raising_and_lowering, short
 from curation.ui.kept_concepts import concepts_of, scores_of
 from curation.ui.markup import escape
 from curation.ui.session import current_session
@@ -22,14 +21,13 @@ if not names:
         "one from two sets of texts, and `curation score PROJECT --model M --scores all,concept,concept-vector` scores it."
     )
     st.stop()
-name = st.selectbox("Concept", names, key="concept", persist_state="session")
+name = st.selectbox("Concept", names, key="concept", persist_state="session", width=320)
 known(abouts.get(name))
 if name not in scored:
     st.info(
         "This run has no score of it: `curation score PROJECT --model M --scores all,concept,concept-vector` makes one."
     )
     st.stop()
-agreeing(scored[name])
 chosen = st.segmented_control(
     "By",
     list(scored[name].scores),
@@ -37,6 +35,7 @@ chosen = st.segmented_control(
     required=True,
     key=f"concept_score_{name}",
     persist_state="session",
-    format_func=lambda score: MEANING[score.partition("/")[0]].partition(":")[0],
+    format_func=short,
 )
 raising_and_lowering(session, chosen or scored[name].scores[0])
+agreeing(scored[name])

@@ -12,6 +12,7 @@ from curation.ui.decide import show_told, tell, telling
 from curation.ui.flawed_table import flawed_table
 from curation.ui.format import percent, plural, whole
 from curation.ui.markup import escape
+from curation.ui.navigation import ICONS
 from curation.ui.recipe_form import choose_recipe, describe
 from curation.ui.score_histograms import score_histograms
 from curation.ui.scores import known_tokens_of
@@ -91,6 +92,11 @@ left, right = st.columns([3, 2], gap="large")
 with left:
     score_histograms(session, selection, threshold)
     save_form()
+    st.page_link(
+        "pages/steps.py",
+        label="Or take only the worst steps out of the loss, and keep their traces",
+        icon=ICONS["Steps"],
+    )
 with right:
     flawed_table(session, selection)
 change_lists(session, selection, found)

@@ -13,7 +13,7 @@ from benchmarks.proof.plan import DEFAULT, EVERYTHING, ORACLE, RANDOM
 from curation.models.encode import encode, masked_tokens
 from curation.models.load import load_tokenizer
 from curation.selection.masks import merged
-from curation.selection.step_recipes import candidates
+from curation.selection.step_order import step_order
 from curation.selection.traces import read_traces
 from curation.store.catalogue import Catalogue
 from curation.traces.steps import split_steps
@@ -98,7 +98,7 @@ def masked(
     """
     names = planted.trace_ids
     orders = {
-        f"masking by {name}": candidates(catalogue, name, *where, names).steps for name, where in runs.items()
+        f"masking by {name}": step_order(catalogue, name, *where).steps() for name, where in runs.items()
     }
     lots = np.random.default_rng(0).permutation(len(text.steps))
     orders[f"masking at {RANDOM}"] = [text.steps[place] for place in lots]

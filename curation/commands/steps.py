@@ -23,7 +23,7 @@ def decide_steps(
     share: Annotated[
         float | None,
         typer.Option(
-            help=f"Share of the traces' text to veto, at most; {SHARE:g} if not given, for segments all unimportant ones."
+            help=f"Share of the traces' completion tokens to veto, at most; {SHARE:g} if not given, for segments all unimportant ones."
         ),
     ] = None,
     selection: Annotated[
@@ -78,6 +78,6 @@ def decide_steps(
     limit = "" if chosen.highest is None else f", up to a value of {chosen.highest:.3g}"
     answer(
         result,
-        f"{did} {len(chosen.steps):,} steps of {chosen.traces:,} traces, {chosen.share:.1%} of the text{limit}; {of}.",
+        f"{did} {len(chosen.steps):,} steps of {chosen.traces:,} traces, {chosen.share:.1%} of the completion tokens{limit}; {of}.",
         as_json,
     )

@@ -8,7 +8,7 @@ from curation.store.facets import SOURCE
 from curation.ui.audit_cached import audit_of, drivers_of, templates_of, unlearned_of
 from curation.ui.cached import facet_of, frame_of
 from curation.ui.findings import evidence, headline
-from curation.ui.format import percent, whole
+from curation.ui.format import percent, plural
 from curation.ui.jobs import command_line
 from curation.ui.markup import sentence
 from curation.ui.session import Session
@@ -44,18 +44,22 @@ def format_flaws(session: Session) -> None:
 
 def _templates(session: Session, templates: Templates) -> None:
     """The most frequent templates; each leads to its traces."""
-    for place in range(min(SHOWN, len(templates.counts))):
-        ids = frame_of(session).ids[np.flatnonzero(templates.codes == place)]
-        st.button(
-            f"{whole(int(templates.counts[place]))} traces, {percent(templates.share(place))}",
-            key=f"template_{templates.id(place)}",
-            icon=":material/list:",
-            type="tertiary",
-            on_click=list_in_browse,
-            args=(ids, ids[0].decode()),
-            help="Shows its traces in Browse, and opens the first of them.",
-        )
-        st.caption(sentence(f"`{templates.id(place)}` {templates.words(place)}"))
+    with st.container(gap=None):
+        for place in range(min(SHOWN, len(templates.counts))):
+            ids = frame_of(session).ids[np.flatnonzero(templates.codes == place)]
+            count, words = st.columns([1, 4], vertical_alignment="center")
+            count.button(
+                f"{plural(len(ids), 'trace')}, {percent(templates.share(place))}",
+                key=f"template_{templates.id(place)}",
+                icon=":material/list:",
+                type="tertiary",
+                on_click=list_in_browse,
+                args=(ids, ids[0].decode()),
+                help="Shows its traces in Browse, and opens the first of them.",
+            )
+            words.caption(sentence(f"`{templates.id(place)}` {templates.words(place)}"))
+    if (more := len(templates.counts) - SHOWN) > 0:
+        st.caption(f"and {plural(more, 'template')} more")
 
 
 def score_drivers(session: Session) -> None:

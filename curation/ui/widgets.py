@@ -41,6 +41,7 @@ def trace_list(
     show_source: bool = False,
     scrolls: bool = False,
     best: str = "",
+    text_title: str = "Problem, response",
 ) -> None:
     """Traces as rows; a click on one, or Enter, calls `on_choose` with its id.
 
@@ -55,6 +56,7 @@ def trace_list(
         show_source: Add a column with source and length.
         scrolls: The list stands in a container that scrolls, so its header stays.
         best: The trace that gets a star.
+        text_title: What the two lines of words are, the prompt's and the response's.
     """
 
     def chosen_changed() -> None:
@@ -84,6 +86,7 @@ def trace_list(
         "highlights": [line for one in highlights if (line := one_line(one))],
         "rank_title": "Place",
         "score_titles": [column.name for column in columns],
+        "text_title": text_title,
         "show_source": show_source,
         "scrolls": scrolls,
     }

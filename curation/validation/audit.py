@@ -113,7 +113,7 @@ def spread_finding(found: list[Spread], human: str | None) -> Finding:
     compared = [one for one in found if one.ratio is not None]
     if not compared or human is None:
         words = (
-            f"Not known: name a source that people wrote with `--human`; it and another one need {FEWEST} traces with a "
+            f"Not known: it takes a source that people wrote (name it by `--human`) beside another one, of {FEWEST} traces with a "
             "perplexity each."
         )
         return Finding(_TONE, "not known", words, columns, rows)

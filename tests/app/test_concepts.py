@@ -38,7 +38,7 @@ def test_a_concept_its_agreement_and_the_traces_at_either_end(open_app: Open, pr
     assert not app.exception
     said = words(app)
     assert "do not trust its scores" in said
-    assert "-1.00" in said
+    assert "−1.00" in said
     catalogue = open_catalogue(project)
     rows = catalogue.rows("SELECT trace_id FROM scores WHERE name = 'concept/kind' ORDER BY value DESC")
     catalogue.close()

@@ -12,6 +12,7 @@ PAGES = (
     "plane",
     "map",
     "select",
+    "steps",
     "compare",
     "export",
     "runs",

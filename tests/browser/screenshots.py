@@ -2,9 +2,11 @@
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import ViewportSize, sync_playwright
 
+from tests.browser.concept import with_concept
 from tests.browser.looking import PAGES, open_page
 from tests.browser.server import ARGUMENTS, chromium, start_app
 
@@ -12,8 +14,18 @@ SIZE: ViewportSize = {"width": 1440, "height": 900}
 
 
 def main(project: Path, folder: Path, pages: tuple[str, ...] = PAGES) -> None:
-    """Start the app on a project, and photograph its pages."""
+    """Photograph pages of a project; of the demo, Concepts is that of a copy with a concept."""
     folder.mkdir(parents=True, exist_ok=True)
+    apart = {"concepts"} & {*pages} if (project / "demo").exists() else set()
+    if own := tuple(page for page in pages if page not in apart):
+        photograph(project, folder, own)
+    if apart:
+        with TemporaryDirectory() as place:
+            photograph(with_concept(project, Path(place) / "demo"), folder, tuple(apart))
+
+
+def photograph(project: Path, folder: Path, pages: tuple[str, ...]) -> None:
+    """Start the app on a project, and photograph its pages."""
     server, address = start_app(project)
     try:
         with sync_playwright() as playwright:

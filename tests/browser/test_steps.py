@@ -16,7 +16,7 @@ from curation.ui.format import short_id
 from tests.app.project import lines_of
 from tests.browser.finding import TRACES
 from tests.browser.hands import ranked
-from tests.browser.looking import open_page, row, settle
+from tests.browser.looking import open_page, row, settle, turn
 
 pytestmark = pytest.mark.browser
 
@@ -83,6 +83,31 @@ def test_a_vetoed_step_leaves_the_loss_and_stays_in_the_trace(
     masked = [row["segments"] for row in map(json.loads, lines) if len(row["segments"]) > 2]
     pieces = next(one for one in masked if "".join(piece["text"] for piece in one[1:]) == response)
     assert [piece["text"] for piece in pieces[1:] if not piece["label"]] == [response[start:stop]]
+
+
+def test_the_worst_steps_are_vetoed_at_once_read_and_taken_back(
+    page: Page, serve: Callable[[Path], str], project: Project
+) -> None:
+    open_page(page, serve(project.root), "steps")
+    button = page.get_by_role("button", name=re.compile(r"Veto \d+ steps of"))
+    count = int(button.inner_text().split()[1])
+    worst = page.locator("tr.trace").first
+    worst_id = worst.get_attribute("data-trace")
+    assert worst_id
+    button.click()
+    expect(page.get_by_text(re.compile(f"Vetoed {count} steps of"))).to_be_visible()
+    settle(page)
+    assert len(vetoed(project)) == count
+    expect(page.get_by_role("button", name="Veto 0 steps of 0 traces")).to_be_disabled()
+    open_page(page, page.url.split("/steps")[0], "browse", f"?trace={worst_id}")
+    expect(page.locator(".steps:not(.bare) .step.vetoed").first).to_be_visible()
+    page.keyboard.press("z")
+    expect(page.locator(".steps:not(.bare) .step.vetoed")).to_have_count(0)
+    assert vetoed(project) == []
+    turn(page, "steps")
+    row(page, worst_id).first.click()
+    reader = page.locator(".st-key-reader")
+    expect(reader.get_by_text(short_id(worst_id), exact=True).first).to_be_visible()
 
 
 def test_a_click_on_a_step_is_about_the_trace_that_was_shown(

@@ -9,7 +9,7 @@ from curation.errors import SelectionError
 from curation.selection.masks import masked_spans
 from curation.selection.step_recipes import StepChoice, StepRecipe, choose_steps
 from curation.store.catalogue import open_catalogue
-from curation.store.database import load
+from curation.store.database import Connection, connect, load
 from curation.store.decisions import decide, undo, veto_steps
 from curation.store.project import Project, create_project
 from curation.store.publish import publishing
@@ -42,7 +42,17 @@ def project(tmp_path: Path) -> Project:
     with publishing(project.root / "runs", RUN, "run-1") as connection:
         connection.execute("INSERT INTO run (run_id, model) VALUES ('run-1', 'tiny')")
         load(connection, "steps", pa.Table.from_pylist(rows))
+        counts_tokens(connection, IDS)
     return project
+
+
+def counts_tokens(connection: Connection, ids: list[str], tokens: float = 12.0) -> None:
+    """Say that the run counted so many completion tokens in each trace."""
+    load(
+        connection,
+        "scores",
+        pa.table({"trace_id": ids, "name": ["tokens"] * len(ids), "value": [tokens] * len(ids)}),
+    )
 
 
 def chosen(project: Project, recipe: StepRecipe, ids: list[str] = IDS) -> StepChoice:
@@ -91,12 +101,43 @@ def test_a_segment_of_several_steps_is_vetoed_step_by_step(tmp_path: Path) -> No
                     [{"trace_id": "t", "step": 0, "start": 0, "stop": 12, "name": name, "value": value}]
                 ),
             )
+        counts_tokens(connection, ["t"])
     found = chosen(project, StepRecipe("segments"), ["t"])
     assert [text[start:stop].strip() for _, start, stop in found.steps] == ["One.", "Two."]
     veto_steps(project, found.steps)
     decide(project, ["t"], "undecided", step=(0, 6))
     assert masked_spans(open_catalogue(project), 9) == {"t": [(6, 12)]}
     assert chosen(project, StepRecipe("segments"), ["t"]).steps == []
+
+
+def test_a_share_is_of_completion_tokens(project: Project) -> None:
+    # a has 60 of the 96 tokens, 20 a step; the others 4 a step. By characters 0.2 would be two steps.
+    connection = connect(project.root / "runs" / "run-1.duckdb")
+    connection.execute("UPDATE scores SET value = 60 WHERE trace_id = 'a' AND name = 'tokens'")
+    connection.close()
+    assert chosen(project, StepRecipe("influence", 0.2)).steps == []
+    found = chosen(project, StepRecipe("influence", 0.25))
+    assert (found.steps, found.tokens) == ([("a", 10, 20), ("b", 10, 20)], 24.0)
+    assert found.share == pytest.approx(0.25)
+    assert chosen(project, StepRecipe("influence", 0.5), ["b", "c"]).tokens == pytest.approx(12.0)
+
+
+def test_a_run_that_counted_no_tokens_is_refused(project: Project) -> None:
+    connection = connect(project.root / "runs" / "run-1.duckdb")
+    connection.execute("DELETE FROM scores")
+    connection.close()
+    with pytest.raises(SelectionError, match="has not counted the tokens"):
+        chosen(project, StepRecipe("influence"))
+
+
+def test_first_and_last_steps_are_counted_and_traces_with_nothing_left(project: Project) -> None:
+    decide(project, ["a"], "veto", step=(20, 30))
+    found = chosen(project, StepRecipe("influence", 0.34))
+    assert found.steps == [("a", 10, 20), ("b", 10, 20), ("b", 0, 10), ("a", 0, 10)]
+    assert found.first_and_last == (2, 0)
+    assert found.pool.first_and_last == (3, 2)
+    # All of a but the step that was vetoed before; b keeps its last one, which has no value.
+    assert found.emptied == 1
 
 
 def test_what_people_decided_on_a_step_stands_and_the_same_again_vetoes_nothing(project: Project) -> None:

@@ -47,7 +47,7 @@ function header(data) {
     cell.title = title;
     for (const part of narrow ? title.split("/") : [title]) cell.append(element("div", "part", part));
   }
-  row.append(element("th", "text", "Problem, response"));
+  row.append(element("th", "text", data.text_title));
   if (data.show_source) row.append(element("th", "source", "Source, tokens"));
   return row;
 }
