@@ -13,6 +13,8 @@ DEFAULT = "influence-consensus"
 # Seeds of the two further reference models of the ensemble.
 SEEDS = (1, 2)
 OF_THREE = {name: f"{name} of three models" for name in (DEFAULT, "influence")}
+# The ensemble that was the best of those tried on the pools for choosing.
+WITH_LESS = f"rank-average:{DEFAULT}/gold+less/gold"
 RECIPES = (
     DEFAULT,
     "influence",
@@ -37,6 +39,7 @@ RECIPES = (
     "medium",
     "select2reason",
     "rank-average:influence-consensus/gold+-perplexity",
+    WITH_LESS,
     "rank-average:influence/gold+rds/gold",
     "rank-average:influence/gold+influence/correct",
     "top:metagradient/gold",
@@ -45,6 +48,7 @@ RECIPES = (
 )
 # Recipes that put others together, each with what it is compared with.
 ENSEMBLES = {
+    WITH_LESS: (DEFAULT, "top:less/gold"),
     "rank-average:influence-consensus/gold+-perplexity": (DEFAULT, "bottom-ppl"),
     "rank-average:influence/gold+rds/gold": ("influence", "rds+"),
     "rank-average:influence/gold+influence/correct": ("influence", "influence:correct"),
@@ -63,6 +67,7 @@ PLAIN_RECIPES = (
     "bottom:gradient-norm",
     "top:less/gold",
     "bottom:outlier-forest",
+    WITH_LESS,
     "rank-average:influence-consensus/gold+-perplexity",
     "top:trajectory/gold",
 )
