@@ -11,16 +11,19 @@ import typer
 from curation.commands import (
     audit,
     choose,
-    compute,
     concept,
     data,
+    demo,
     duplicates,
     lds,
+    map,
     prove,
     push,
     rollouts,
+    score,
     serve,
     steps,
+    train,
     trajectory,
 )
 from curation.errors import CurationError
@@ -29,12 +32,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "init": data.init,
     "ingest": data.ingest,
     "queries": data.queries,
-    "train": compute.train,
+    "train": train.train,
     "rollouts": rollouts.rollouts,
     "concept": concept.concept,
-    "score": compute.score,
+    "score": score.score,
     "trajectory": trajectory.trajectory,
-    "map": compute.make_map,
+    "map": map.make_map,
     "duplicates": duplicates.duplicates,
     "decide": choose.decide,
     "decide-steps": steps.decide_steps,
@@ -54,7 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sql": data.sql,
     "bundle": data.bundle,
     "app": serve.app,
-    "demo": compute.demo,
+    "demo": demo.demo,
 }
 WRONG_USE, STOPPED = 2, 130
 

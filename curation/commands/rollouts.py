@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.commands.compute import ModelOption
 from curation.commands.data import AnswerField, Limit, PromptField, ResponseField, Split
+from curation.commands.options import DeviceOption, ModelOption
 from curation.commands.output import JsonOption, ProjectArgument, answer, progress_bar, wrong_use
 from curation.store.project import open_project
 from curation.traces.rows import Unreadable
@@ -15,7 +15,6 @@ from curation.validation.tally import Tally
 
 MaxNewTokens = Annotated[int, typer.Option(min=1, help="Limit of an answer.")]
 TokenBudget = Annotated[int, typer.Option(min=1, help="Tokens a batch, answers at their limit.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 
 
 def rollouts(
@@ -67,7 +66,7 @@ def rollouts(
     ] = True,
     max_new_tokens: MaxNewTokens = 512,
     token_budget: TokenBudget = 32_768,
-    device: Device = "auto",
+    device: DeviceOption = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float64.")] = "float32",
     as_json: JsonOption = False,
 ) -> None:
