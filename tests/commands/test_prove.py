@@ -274,7 +274,7 @@ def test_lds_retrains_once_and_trust_reads_its_report(
     assert told["run_id"] == "run-2"
     assert [(row["score"], row["lds"]["parts"]) for row in told["rows"]] == [("influence/gold", 3)]
     settings = TrainSettings(
-        0.1, warmup=0.25, epochs=1, batch_size=16, at_once=16, weight_decay=0.1, optimizer="sgd"
+        0.1, warmup=0.25, epochs=1.0, batch_size=16, at_once=16, weight_decay=0.1, optimizer="sgd"
     )
     (bank,) = (project.root / "validation" / "retrains").iterdir()
     catalogue = open_catalogue(project)
