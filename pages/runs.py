@@ -143,6 +143,8 @@ def finished(session: Session, run: Run) -> None:
 def _sentences(run: Run) -> list[str]:
     """Coverage and stability in words."""
     said = []
+    if len(run.members) > 1:
+        said.append(f"The mean of runs {', '.join(run.members)}.")
     if out := run.coverage.get("left_out"):
         parts = ", ".join(f"{escape(str(what))} {whole(int(n))}" for what, n in out.items())
         said.append(f"Influence does not see these parameters: {parts}.")

@@ -1,27 +1,34 @@
 """LDS on one pool: models trained on random halves, and how well each score predicts what they make of the queries."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measure import run
-from benchmarks.proof.plan import Plan
-from benchmarks.proof.pool import Built
+from benchmarks.proof.built import Built
+from benchmarks.proof.plan import SEEDS, Plan
 from curation.demo.make_base import BASE
 from curation.demo.one_thread import one_thread
 from curation.models.encode import encode
 from curation.models.load import load_model
+from curation.scoring.ensemble import ensemble
+from curation.scoring.trajectory.request import TrajectoryRequest
+from curation.scoring.trajectory.trajectory import trajectory
 from curation.scoring.work import read_queries
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.frame import frame_of
 from curation.validation.bank import Bank
 from curation.validation.lds import Floats, lds
-from curation.validation.lds_report import lds_report
+from curation.validation.lds_report import LdsRow, lds_report
 from curation.validation.retrains import BankPlan, retrain
 
 KRONFLUENCE = "kronfluence: EK-FAC"
+# Families that the means of three runs have a row of.
+OF_THREE = ("influence", "trajectory", "tracin")
 GROUPS = ("gold", "correct", "incorrect")
 # Whether every half draws its order anew, or all see the traces of one order in that order.
 PROTOCOLS = {"order drawn": True, "order fixed": False}
@@ -38,6 +45,7 @@ def prove_lds(built: Built, plan: Plan, peers: Path | None, work: Path) -> dict[
     """
     catalogue = open_catalogue(built.project)
     try:
+        means = (built.ensemble_run_id, _trajectories(built, plan))
         theirs = kronfluence_scores(catalogue, built, peers, work) if peers else {}
         found: dict[str, Any] = {}
         for protocol, shuffled in PROTOCOLS.items():
@@ -48,28 +56,65 @@ def prove_lds(built: Built, plan: Plan, peers: Path | None, work: Path) -> dict[
                         str(BASE), plan.settings, plan.parts, plan.part_seeds, device="cpu", shuffled=shuffled
                     ),
                 )
-            found[protocol] = _by_group(catalogue, built, bank, theirs)
+            found[protocol] = _by_group(built, bank, means, theirs)
         return found
     finally:
         catalogue.close()
 
 
-def _by_group(catalogue: Catalogue, built: Built, bank: Bank, theirs: dict[str, Floats]) -> dict[str, Any]:
-    report = lds_report(catalogue, built.wider_run_id, bank)
-    along = lds_report(catalogue, built.trajectory_run_id, bank)
-    group_of = dict(catalogue.rows('SELECT query_id, "group" FROM queries'))
+def _trajectories(built: Built, plan: Plan) -> str:
+    """The mean run of going back through three trainings of the base model that differ by their seed."""
+    with one_thread():
+        runs = [
+            trajectory(
+                built.project,
+                TrajectoryRequest(
+                    str(BASE), replace(plan.settings, seed=seed), groups=("gold",), exact=False, device="cpu"
+                ),
+            ).run_id
+            for seed in SEEDS
+        ]
+    return ensemble(built.project, [built.trajectory_run_id, *runs]).run_id
+
+
+def _by_group(built: Built, bank: Bank, means: Sequence[str], theirs: dict[str, Floats]) -> dict[str, Any]:
+    # Opened anew, since the means came after the first look.
+    catalogue = open_catalogue(built.project)
+    try:
+        group_of = dict(catalogue.rows('SELECT query_id, "group" FROM queries'))
+        rows = [
+            row
+            for run_id in (built.wider_run_id, built.trajectory_run_id)
+            for row in _rows(catalogue, run_id, bank)
+        ]
+        for run_id in means:
+            rows += [
+                replace(row, score=f"{row.score} of three models")
+                for row in _rows(catalogue, run_id, bank)
+                if row.score.partition("/")[0] in OF_THREE
+            ]
+        ceilings = lds_report(catalogue, built.wider_run_id, bank).ceilings
+    finally:
+        catalogue.close()
     found: dict[str, Any] = {}
     for group in GROUPS:
-        rows = [row for row in (*report.rows, *along.rows) if row.group == group]
-        if not rows:
+        scores = {
+            row.score: [row.lds.mean_query, row.lds.low, row.lds.high, row.lds.single]
+            for row in rows
+            if row.group == group
+        }
+        if not scores:
             continue
-        scores = {row.score: [row.lds.mean_query, row.lds.low, row.lds.high, row.lds.single] for row in rows}
         columns = [place for place, one in enumerate(bank.query_ids) if group_of[one] == group]
         if group in theirs:
             one = lds(theirs[group][None], bank.inside, bank.log_likelihood.mean(1)[:, columns])
             scores[KRONFLUENCE] = [one.mean_query, one.low, one.high, one.single]
-        found[group] = {"ceiling": report.ceilings.get(group), "scores": scores}
+        found[group] = {"ceiling": ceilings.get(group), "scores": scores}
     return found
+
+
+def _rows(catalogue: Catalogue, run_id: str, bank: Bank) -> list[LdsRow]:
+    return list(lds_report(catalogue, run_id, bank).rows)
 
 
 def kronfluence_scores(catalogue: Catalogue, built: Built, peers: Path, work: Path) -> dict[str, Floats]:

@@ -29,6 +29,7 @@ def page(found: Found, gsm8k: Found) -> str:
         "plain_paired": paired_table(found["default"], found["random_flaws_only"]["default_minus"]),
         "lds": "\n\n".join(lds_table(protocol, groups) for protocol, groups in found["lds"].items()),
         "steps": steps_table(found),
+        "ensembles": "\n\n".join(paired_table(*one) for one in found.get("ensembles", {}).items()),
         "masked": masked_table(found.get("masked", {})),
         "provenance": provenance(found),
         "gsm8k": gsm8k_tables(gsm8k),

@@ -10,7 +10,9 @@ from curation.models.train import TrainSettings
 RANDOM, ORACLE, EVERYTHING = "random", "oracle", "everything"
 # The recipe that the product recommends, and the same over three reference models that differ by their seed.
 DEFAULT = "influence-consensus"
-OF_THREE = f"{DEFAULT} of three models"
+# Seeds of the two further reference models of the ensemble.
+SEEDS = (1, 2)
+OF_THREE = {name: f"{name} of three models" for name in (DEFAULT, "influence")}
 RECIPES = (
     DEFAULT,
     "influence",
@@ -40,6 +42,29 @@ RECIPES = (
     "top:metagradient/gold",
     "top:trajectory/gold",
     "top:tracin/gold",
+)
+# Recipes that put others together, each with what it is compared with.
+ENSEMBLES = {
+    "rank-average:influence-consensus/gold+-perplexity": (DEFAULT, "bottom-ppl"),
+    "rank-average:influence/gold+rds/gold": ("influence", "rds+"),
+    "rank-average:influence/gold+influence/correct": ("influence", "influence:correct"),
+    OF_THREE[DEFAULT]: (DEFAULT,),
+    OF_THREE["influence"]: ("influence",),
+}
+# What is compared where flaws are only random: whether a cheaper score is enough, and what the default costs there.
+PLAIN_RECIPES = (
+    DEFAULT,
+    "influence",
+    "influence-combined",
+    "top:influence-cosine/gold",
+    "rds+",
+    "mid-ppl",
+    "bottom-ppl",
+    "bottom:gradient-norm",
+    "top:less/gold",
+    "bottom:outlier-forest",
+    "rank-average:influence-consensus/gold+-perplexity",
+    "top:trajectory/gold",
 )
 # Families of scores that are asked for by name, and that some recipe or step above reads.
 RIVALS = ("less", "outlier", "grace", "segments", "lossdiff", "irm", "difficulty")
@@ -80,6 +105,7 @@ class Plan:
         part_seeds: Trainings on each of them.
         settings: How the base model is fine-tuned, everywhere.
         recipes: What is compared, beside random and the oracle.
+        plain_recipes: The same on the pools with random flaws only.
     """
 
     pools: tuple[PoolPlan, ...]
@@ -93,6 +119,7 @@ class Plan:
     part_seeds: int = 2
     settings: TrainSettings = SETTINGS
     recipes: tuple[str, ...] = RECIPES
+    plain_recipes: tuple[str, ...] = PLAIN_RECIPES
 
 
 FULL = Plan(

@@ -1,12 +1,11 @@
 """One pool, from nothing to figures: the demo's own project, then a training on what each recipe keeps of it."""
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.proof.answers import sample_answers
+from benchmarks.proof.built import Built, build
 from benchmarks.proof.detection import (
     Planted,
     detection,
@@ -17,97 +16,22 @@ from benchmarks.proof.detection import (
     worst_steps,
 )
 from benchmarks.proof.masked import masked, text_of
-from benchmarks.proof.plan import CHECKPOINTS, DEFAULT, EVERYTHING, ORACLE, RANDOM, RIVALS, Plan, PoolPlan
+from benchmarks.proof.plan import DEFAULT, EVERYTHING, OF_THREE, ORACLE, RANDOM, Plan, PoolPlan
 from benchmarks.proof.position import worst_by_position
-from benchmarks.proof.variants import Ints, score_with_base, variant_orders
-from curation.demo.build import DemoSettings, build_demo
+from benchmarks.proof.variants import Ints, variant_orders
 from curation.demo.make_base import BASE
 from curation.demo.one_thread import one_thread
-from curation.demo.pool import make_pool
-from curation.demo.problems import right_response
 from curation.errors import SelectionError
 from curation.models.load import fingerprint
 from curation.scoring.progress import Reporter
-from curation.scoring.request import SCORES, ScoreRequest
-from curation.scoring.score import score
-from curation.scoring.trajectory.request import TrajectoryRequest
-from curation.scoring.trajectory.trajectory import trajectory
 from curation.selection.recipes import Recipe
 from curation.selection.resolve import resolve
 from curation.store.catalogue import Catalogue, open_catalogue
-from curation.store.project import Project
-from curation.store.publish import write_whole
 from curation.validation.answers import Asking
 from curation.validation.arms import Arm, make_arm
-from curation.validation.problems import Problem
-from curation.validation.rollouts import rollouts
 from curation.validation.trials import Training, read_trial, run_trial, trial_path
 
 Found = dict[str, Any]
-# Scores by step that are in a run of their own.
-
-
-@dataclass(frozen=True)
-class Built:
-    """A pool's project and its runs.
-
-    Attributes:
-        project: The demo's.
-        run_id: The demo's own run.
-        base_run_id: One by the model before fine-tuning.
-        wider_run_id: One with the groups of transitions and contrasts, and with the further families of scores.
-        trajectory_run_id: One that goes back through the reference model's own training.
-        test: Problems on which accuracy is measured.
-        model: The reference model's folder.
-    """
-
-    project: Project
-    run_id: str
-    base_run_id: str
-    wider_run_id: str
-    trajectory_run_id: str
-    test: tuple[Problem, ...]
-    model: Path
-
-
-def build(folder: Path, plan: Plan, which: PoolPlan) -> Built:
-    """Build a pool's project, or take it as it was built before."""
-    settings = DemoSettings(which.seed, which.mix, plan.validation, plan.settings, CHECKPOINTS)
-    root = folder / which.name
-    project = build_demo(root, settings=settings)
-    pool = make_pool(which.seed, mix=which.mix, validation=plan.validation, test=plan.test)
-    asked = root / "demo" / "problems.jsonl"
-    rows = (
-        {"prompt": one.prompt, "response": right_response(one), "answer": one.answer}
-        for one in pool.validation
-    )
-    write_whole(asked, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
-    model = root / "demo" / "model"
-    catalogue = open_catalogue(project)
-    runs = [run for (run,) in catalogue.rows("SELECT run_id FROM run ORDER BY finished")]
-    catalogue.close()
-    with one_thread():
-        if len(runs) < 2:
-            rollouts(
-                project,
-                str(asked),
-                model=str(model),
-                base=str(BASE),
-                asking=Asking(96),
-                contrast=True,
-                device="cpu",
-            )
-        sample_answers(project, pool)
-        request = ScoreRequest(
-            str(model), scores=(*SCORES, *RIVALS), device="cpu", dtype="float32", steps="none"
-        )
-        wider = score(project, request).run_id
-        along = trajectory(
-            project, TrajectoryRequest(str(BASE), plan.settings, groups=("gold",), device="cpu")
-        ).run_id
-    base = score_with_base(project)
-    test = tuple(Problem(one.prompt, right_response(one), one.answer) for one in pool.test)
-    return Built(project, runs[0], base, wider, along, test, model)
 
 
 def prove_pool(folder: Path, plan: Plan, which: PoolPlan) -> Found:
@@ -155,6 +79,8 @@ def _orders(catalogue: Catalogue, built: Built, plan: Plan, planted: Planted) ->
             found[name] = order_of(catalogue, _recipe(catalogue, name, built))
         except SelectionError:  # A group that is empty on this pool, or too small.
             continue
+    for name, of_three in OF_THREE.items():
+        found[of_three] = order_of(catalogue, Recipe(name, group="gold", run_id=built.ensemble_run_id))
     return found | variant_orders(catalogue, built.run_id, built.base_run_id, "gold")
 
 

@@ -1,6 +1,6 @@
 """`make proof`: does curating the demo's pools make a better model? Writes benchmarks/results/proof.json.
 
-    python -m benchmarks.proof.run [--quick] [--peers PYTHON] [--work FOLDER] [--output FILE]
+    python -m benchmarks.proof.run [--quick] [--trainings N] [--peers PYTHON] [--work FOLDER] [--output FILE]
 
 Every training is kept in the working folder, and a stopped run continues where it was. Pools are worked on side by
 side, each by one process with one thread.
@@ -12,17 +12,18 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import RESULTS
 from benchmarks.measure import ROOT, hardware, now, versions
+from benchmarks.proof.built import build
 from benchmarks.proof.costs import passes_of
 from benchmarks.proof.lds import prove_lds
-from benchmarks.proof.plan import CHOSEN_ON, DEFAULT, FULL, QUICK, RANDOM, Plan, PoolPlan
-from benchmarks.proof.pool import build, prove_pool
+from benchmarks.proof.plan import CHOSEN_ON, DEFAULT, ENSEMBLES, FULL, OF_THREE, QUICK, RANDOM, Plan, PoolPlan
+from benchmarks.proof.pool import prove_pool
 from benchmarks.proof.shipped import ship
 from benchmarks.proof.summary import masked_summary, minus, steps, summary
 
@@ -36,7 +37,8 @@ def prove(plan: Plan, work: Path, peers: Path | None) -> dict[str, Any]:
         for one in [executor.submit(build, work, plan, which) for which in (*plan.pools, *plan.plain)]:
             one.result()
         lds = executor.submit(_lds, work, plan, peers)
-        plain = [executor.submit(_pool, work, plan, which) for which in plan.plain]
+        of_plain = replace(plan, recipes=plan.plain_recipes)
+        plain = [executor.submit(_pool, work, of_plain, which) for which in plan.plain]
         pools = [executor.submit(_pool, work, plan, which) for which in plan.pools]
         found = [one.result() for one in pools]
         return put_together(plan, found, [one.result() for one in plain], *lds.result())
@@ -61,6 +63,7 @@ def put_together(
         "default": DEFAULT,
         "scores": scores,
         "default_minus": minus(pools, DEFAULT, COMPARED),
+        "ensembles": {name: minus(pools, name, parts) for name, parts in ENSEMBLES.items()},
         "steps": steps(pools),
         "masked": masked_summary(pools),
         "flagged": sum(pool["steps"].get("nll", [0])[0] for pool in pools),
@@ -74,7 +77,7 @@ def put_together(
         "versions": versions(),
         "hardware": hardware(1),
         "date": now(),
-        "command": "make proof" if plan == FULL else "make proof-quick",
+        "command": "make proof" if plan.pools == FULL.pools else "make proof-quick",
     }
 
 
@@ -97,13 +100,15 @@ def _lds(work: Path, plan: Plan, peers: Path | None) -> tuple[dict[str, Any], di
     built = build(work, plan, plan.pools[0])
     found = prove_lds(built, plan, peers, work / "kronfluence")
     print("LDS is done", file=sys.stderr)
-    return found, passes_of(built.project, built.model, (*plan.recipes, RANDOM), plan.settings.epochs)
+    passes = passes_of(built.project, built.model, (*plan.recipes, RANDOM), plan.settings.epochs)
+    return found, passes | {of_three: 3 * passes[name] for name, of_three in OF_THREE.items()}
 
 
 def main() -> None:
     """Run it and write the results."""
     parser = argparse.ArgumentParser(description="does curating make a better model?")
     parser.add_argument("--quick", action="store_true", help="everything, tiny, into the working folder")
+    parser.add_argument("--trainings", type=int, help="on each selection, in place of the plan's")
     parser.add_argument("--peers", type=Path, help="Python of the environment with kronfluence")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "proof")
     parser.add_argument(
@@ -111,11 +116,12 @@ def main() -> None:
     )
     args = parser.parse_args()
     plan, work = (QUICK, args.work / "quick") if args.quick else (FULL, args.work)
+    plan = replace(plan, trainings=args.trainings or plan.trainings)
     work.mkdir(parents=True, exist_ok=True)
     output = args.output or (work if args.quick else RESULTS) / "proof.json"
     found = prove(plan, work, args.peers.absolute() if args.peers else None)
     output.write_text(json.dumps(found, indent=1) + "\n")
-    if plan is FULL:
+    if not args.quick:
         ship(found)
     print(f"wrote {output}")
 

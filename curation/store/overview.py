@@ -13,6 +13,8 @@ from curation.store.catalogue import Catalogue
 from curation.store.frame import frame_of
 from curation.store.verdicts import KEEP, VETO, verdicts_of
 
+# Of a run that is the mean of others: the parameter with their ids.
+ENSEMBLE = "ensemble"
 # The last columns of `runs`, which are JSON texts.
 _JSON_PLACES = range(10, 14)
 
@@ -47,6 +49,11 @@ class Run:
     timings: dict[str, Any]
     coverage: dict[str, Any]
     stability: dict[str, Any]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Ids of the runs that it is the mean of; its own alone if it is no ensemble."""
+        return tuple(self.parameters.get(ENSEMBLE, (self.run_id,)))
 
 
 def counts(catalogue: Catalogue) -> Counts:

@@ -1,4 +1,4 @@
-"""Whether a ranking hangs on what happened to be drawn: the queries, and the sample for the curvature."""
+"""Whether a ranking hangs on what happened to be drawn: the queries, the sample for the curvature, the model."""
 
 from collections.abc import Mapping
 from math import isnan
@@ -9,6 +9,7 @@ from curation.validation.reliability import FEWEST, Reliability
 # From which value on a finding is good, and from which on it is not bad.
 OTHER_QUERIES = (0.8, 0.6)
 OTHER_SAMPLE = (0.95, 0.8)
+OTHER_MODELS = (0.9, 0.7)
 
 
 def queries_finding(found: Mapping[str, Reliability | None], errors: Mapping[str, float]) -> Finding:
@@ -76,3 +77,38 @@ def curvature_finding(stability: Mapping[str, float | None]) -> Finding:
         "They share their eigenvectors, so this is an upper bound."
     )
     return Finding(question, verdict, words, columns, rows)
+
+
+def models_finding(models: int, agreed: Mapping[str, float | None]) -> Finding:
+    """Whether reference models with other seeds would rank the traces the same.
+
+    The mean of k models that agree with r in pairs would agree with the mean of k others with about k r / (1 + (k - 1) r)
+    (Spearman-Brown).
+
+    Args:
+        models: How many the run is the mean of; 1 if it is no ensemble.
+        agreed: Rank correlation of two of them, by group; None if unknown.
+    """
+    question = "Would another reference model, by its seed, give the same ranking?"
+    columns = ("group", "rank correlation of two models", f"of two means of {models}")
+    means = {group: None if r is None else models * r / (1 + (models - 1) * r) for group, r in agreed.items()}
+    rows = tuple((group, _two(agreed[group]), _two(mean)) for group, mean in means.items())
+    group, first = next(iter(means.items()))
+    if first is None:
+        words = (
+            "Not known: this run is by one model. Train others with --seed, score with each, and put the runs together with "
+            "`curation ensemble`: it says how far they agree, and their mean ranks better than one."
+        )
+        return Finding(question, "not known", words)
+    verdict = high_is_good(first, OTHER_MODELS)
+    more = {
+        "believe": "the ranking is about the traces, not about one training.",
+        "be careful": "trust the ends of the ranking more than its middle, or add models.",
+        "do not use": "the ranking is mostly about the accidents of these trainings; add models.",
+    }[verdict]
+    words = f"{models} other models would rank by {group} with a correlation of about {first:.2f}: {more}"
+    return Finding(question, verdict, words, columns, rows)
+
+
+def _two(value: float | None) -> str:
+    return "—" if value is None else f"{value:.2f}"

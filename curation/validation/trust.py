@@ -18,7 +18,7 @@ from curation.validation.finding import Finding
 from curation.validation.lds_report import kept_report
 from curation.validation.past import past_comparisons
 from curation.validation.reliability import Reliability, reliability
-from curation.validation.sampling_findings import curvature_finding, queries_finding
+from curation.validation.sampling_findings import curvature_finding, models_finding, queries_finding
 from curation.validation.training_finding import retraining_finding, training_finding
 
 # Traces on which rankings by other queries are compared.
@@ -41,6 +41,10 @@ def trust(catalogue: Catalogue, run: Run) -> list[Finding]:
             {group: relative_error(catalogue, run.run_id, f"{INFLUENCE}{group}") for group in groups},
         ),
         curvature_finding({group: run.stability.get(group) for group in groups}),
+        models_finding(
+            len(run.members),
+            {group: run.parameters.get("agreement", {}).get(f"{INFLUENCE}{group}") for group in groups},
+        ),
         length_finding(agreed),
         agreement_finding(agreed),
         retraining_finding(kept_report(catalogue.project, run.run_id)),
