@@ -248,7 +248,7 @@ def test_trust_says_what_is_known_of_a_run(capsys: pytest.CaptureFixture[str], t
     root = scored_project(tmp_path / "project").root
     told = run_json(capsys, "trust", root)
     assert (told["run"], told["verdict"]) == ("run-1", "be careful")
-    assert len(told["findings"]) == 6
+    assert len(told["findings"]) == 7
     status, out, _ = run(capsys, "trust", root, "--run", "run-1")
     assert status == 0
     assert all(one["question"] in out for one in told["findings"])
