@@ -11,17 +11,20 @@ import typer
 from curation.commands import (
     audit,
     choose,
-    compute,
     concept,
     data,
+    demo,
     duplicates,
     ensemble,
     lds,
+    map,
     prove,
     push,
     rollouts,
+    score,
     serve,
     steps,
+    train,
     trajectory,
 )
 from curation.errors import CurationError
@@ -30,13 +33,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "init": data.init,
     "ingest": data.ingest,
     "queries": data.queries,
-    "train": compute.train,
+    "train": train.train,
     "rollouts": rollouts.rollouts,
     "concept": concept.concept,
-    "score": compute.score,
+    "score": score.score,
     "trajectory": trajectory.trajectory,
     "ensemble": ensemble.ensemble,
-    "map": compute.make_map,
+    "map": map.make_map,
     "duplicates": duplicates.duplicates,
     "decide": choose.decide,
     "decide-steps": steps.decide_steps,
@@ -56,7 +59,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sql": data.sql,
     "bundle": data.bundle,
     "app": serve.app,
-    "demo": compute.demo,
+    "demo": demo.demo,
 }
 WRONG_USE, STOPPED = 2, 130
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from curation.commands.compute import ModelOption
+from curation.commands import training
 from curation.commands.data import Limit
+from curation.commands.options import DeviceOption, ModelOption, RunOption
 from curation.commands.output import (
     JsonOption,
     ProjectArgument,
@@ -15,11 +16,8 @@ from curation.commands.output import (
     progress_bar,
     wrong_use,
 )
-from curation.commands.rollouts import Device, MaxNewTokens, TokenBudget
-from curation.commands.training import AtOnce, BatchSize, LearningRate
+from curation.commands.rollouts import MaxNewTokens, TokenBudget
 from curation.store.project import open_project
-
-RunOption = Annotated[str | None, typer.Option(help="A run's id; the newest if not given.")]
 
 
 def audit(
@@ -106,12 +104,16 @@ def unlearn(
     retain: Annotated[float, typer.Option(help="Traces retained for each that is forgotten.")] = 1.0,
     limit: Limit = None,
     epochs: Annotated[float, typer.Option(help="Passes over what is forgotten and retained.")] = 1.0,
-    learning_rate: LearningRate = None,
-    batch_size: BatchSize = None,
-    at_once: AtOnce = None,
+    learning_rate: training.LearningRate = None,
+    warmup: training.Warmup = None,
+    batch_size: training.BatchSize = None,
+    at_once: training.AtOnce = None,
+    weight_decay: training.WeightDecay = 0.01,
+    optimizer: training.Optimizer = "adamw",
+    eps: training.Eps = 1e-8,
     max_new_tokens: MaxNewTokens = 512,
     token_budget: TokenBudget = 32_768,
-    device: Device = "auto",
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Let a trained model forget a cluster, a template, a selection or a kind, and random traces, and compare on held-out problems.
@@ -128,7 +130,15 @@ def unlearn(
 
     with wrong_use():
         settings = settings_for(
-            lora=False, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, at_once=at_once
+            lora=False,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            warmup=warmup,
+            batch_size=batch_size,
+            at_once=at_once,
+            weight_decay=weight_decay,
+            optimizer=optimizer,
+            eps=eps,
         )
         chosen = Chosen(cluster, template, selection, kind)
         asking = Asking(max_new_tokens, token_budget)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from curation.commands.compute import ModelOption
+from curation.commands.options import DeviceOption, ModelOption
 from curation.commands.output import JsonOption, ProjectArgument, answer, wrong_use
 from curation.store.project import open_project
 
@@ -32,7 +32,7 @@ def concept(
         str, typer.Option(help="mean: difference of class means; linear: logistic regression.")
     ] = "mean",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float64.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Make a concept, a direction inside a model; `score --scores all,concept` says which traces raise it."""

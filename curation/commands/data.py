@@ -9,12 +9,13 @@ import typer
 
 from curation.commands.output import JsonOption, ProjectArgument, answer, note, table_text
 from curation.selection.saved import list_selections, selections_table
-from curation.store.catalogue import bundle as write_bundle
-from curation.store.catalogue import open_catalogue, run_sql
+from curation.store.catalogue import open_catalogue
 from curation.store.ingest import ingest as ingest_source
 from curation.store.overview import counts, runs
 from curation.store.project import create_project, open_project
 from curation.store.queries import add_queries
+from curation.store.sql import bundle as write_bundle
+from curation.store.sql import run_sql
 from curation.traces.rows import Unreadable
 from curation.traces.shapes import Fields
 

@@ -5,25 +5,28 @@ from typing import Annotated
 
 import typer
 
-from curation.commands.compute import ModelOption
+from curation.commands import training
+from curation.commands.options import DeviceOption, ModelOption, RunOption
 from curation.commands.output import JsonOption, ProjectArgument, answer, note, progress_bar, wrong_use
-from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
 from curation.store.project import open_project
 
 
 def lds(
     project: ProjectArgument,
     model: ModelOption,
-    run: Annotated[str | None, typer.Option(help="A run's id; the newest if not given.")] = None,
+    run: RunOption = None,
     models: Annotated[int, typer.Option(min=2, help="Random parts of the traces to train on.")] = 100,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings on each part.")] = 1,
     share: Annotated[float, typer.Option(min=0, max=1, help="Of the traces, in a part.")] = 0.5,
-    lora: LoraOption = False,
+    lora: training.Lora = False,
     epochs: Annotated[float | None, typer.Option(help="Passes over a part.")] = None,
-    learning_rate: LearningRate = None,
-    warmup: Annotated[float | None, typer.Option(help="Share of the steps in which it rises.")] = None,
-    batch_size: BatchSize = None,
-    at_once: AtOnce = None,
+    learning_rate: training.LearningRate = None,
+    warmup: training.Warmup = None,
+    batch_size: training.BatchSize = None,
+    at_once: training.AtOnce = None,
+    weight_decay: training.WeightDecay = 0.01,
+    optimizer: training.Optimizer = "adamw",
+    eps: training.Eps = 1e-8,
     shuffled: Annotated[
         bool,
         typer.Option(
@@ -31,7 +34,7 @@ def lds(
             help="Draw each training's order of traces, or keep one order for all.",
         ),
     ] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Retrain on random parts of the traces, and see how well each score of a run predicts what that does to the queries.
@@ -52,6 +55,9 @@ def lds(
             warmup=warmup,
             batch_size=batch_size,
             at_once=at_once,
+            weight_decay=weight_decay,
+            optimizer=optimizer,
+            eps=eps,
         )
         plan = BankPlan(model, settings, models, seeds, share, lora, device, shuffled)
     opened = open_project(project)

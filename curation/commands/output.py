@@ -30,6 +30,13 @@ def answer(result: dict[str, Any], text: str, as_json: bool) -> None:
     print(json.dumps(result, ensure_ascii=False, default=str) if as_json else text, file=sys.stdout)
 
 
+def answer_run(run_id: str, already_there: bool, notes: list[str], as_json: bool) -> None:
+    """Say which run a command made, or that one had answered the same before."""
+    words = f"Run {run_id} had answered this before." if already_there else f"Run {run_id} is published."
+    result = {"run_id": run_id, "already_there": already_there, "notes": notes}
+    answer(result, " ".join([words, *notes]), as_json)
+
+
 def note(text: str) -> None:
     """Say something on the way, on stderr."""
     print(text, file=sys.stderr, flush=True)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from curation.commands.compute import ModelOption
+from curation.commands import training
 from curation.commands.data import Limit
+from curation.commands.options import DeviceOption, ModelOption, RunOption
 from curation.commands.output import (
     JsonOption,
     ProjectArgument,
@@ -15,8 +16,7 @@ from curation.commands.output import (
     progress_bar,
     wrong_use,
 )
-from curation.commands.rollouts import Device, MaxNewTokens, TokenBudget
-from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
+from curation.commands.rollouts import MaxNewTokens, TokenBudget
 from curation.store.project import open_project
 
 
@@ -34,16 +34,20 @@ def validate(
     ] = None,
     group: Annotated[str, typer.Option(help="The query group whose problems are held out.")] = "gold",
     limit: Limit = None,
-    lora: LoraOption = False,
+    lora: training.Lora = False,
     epochs: Annotated[
         float | None, typer.Option(help="Passes over the whole pool; every recipe takes as many steps.")
     ] = None,
-    learning_rate: LearningRate = None,
-    batch_size: BatchSize = None,
-    at_once: AtOnce = None,
+    learning_rate: training.LearningRate = None,
+    warmup: training.Warmup = None,
+    batch_size: training.BatchSize = None,
+    at_once: training.AtOnce = None,
+    weight_decay: training.WeightDecay = 0.01,
+    optimizer: training.Optimizer = "adamw",
+    eps: training.Eps = 1e-8,
     max_new_tokens: MaxNewTokens = 512,
     token_budget: TokenBudget = 32_768,
-    device: Device = "auto",
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Fine-tune on what each recipe keeps and on a random choice of as many traces and tokens, and compare on held-out problems.
@@ -59,7 +63,15 @@ def validate(
     names = tuple(name.strip() for name in recipes.split(",") if name.strip())
     with wrong_use():
         settings = settings_for(
-            lora=lora, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, at_once=at_once
+            lora=lora,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            warmup=warmup,
+            batch_size=batch_size,
+            at_once=at_once,
+            weight_decay=weight_decay,
+            optimizer=optimizer,
+            eps=eps,
         )
         asking = Asking(max_new_tokens, token_budget)
         comparison = Comparison(names, model, settings, _shares(keep), seeds, lora, group, asking, device)
@@ -86,7 +98,7 @@ def _shares(given: str) -> tuple[float, ...]:
 
 def trust(
     project: ProjectArgument,
-    run: Annotated[str | None, typer.Option(help="A run's id; the newest if not given.")] = None,
+    run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say how far a run's influence can be believed: other queries, other samples, length, other scores, training."""

@@ -1,21 +1,23 @@
 """The command that lets a model answer problems."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curation.commands.compute import ModelOption
 from curation.commands.data import AnswerField, Limit, PromptField, ResponseField, Split
+from curation.commands.options import DeviceOption, ModelOption
 from curation.commands.output import JsonOption, ProjectArgument, answer, progress_bar, wrong_use
 from curation.store.project import open_project
 from curation.traces.rows import Unreadable
 from curation.traces.shapes import Fields
 from curation.validation.tally import Tally
 
+if TYPE_CHECKING:  # it brings torch, which a command takes only when it runs
+    from curation.validation.rollouts import RolledOut
+
 MaxNewTokens = Annotated[int, typer.Option(min=1, help="Limit of an answer.")]
 TokenBudget = Annotated[int, typer.Option(min=1, help="Tokens a batch, answers at their limit.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 
 
 def rollouts(
@@ -67,7 +69,7 @@ def rollouts(
     ] = True,
     max_new_tokens: MaxNewTokens = 512,
     token_budget: TokenBudget = 32_768,
-    device: Device = "auto",
+    device: DeviceOption = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float64.")] = "float32",
     as_json: JsonOption = False,
 ) -> None:
@@ -78,7 +80,7 @@ def rollouts(
     from curation.models.sampling import Sampling
     from curation.models.server import Server
     from curation.validation.answers import Asking
-    from curation.validation.rollouts import RolledOut, Serving
+    from curation.validation.rollouts import Serving
     from curation.validation.rollouts import rollouts as roll_out
 
     if served_name and not server:
@@ -90,7 +92,7 @@ def rollouts(
     rejected: list[Unreadable] = []
     opened = open_project(project)
     with progress_bar() as tell:
-        done: RolledOut = roll_out(
+        done = roll_out(
             opened,
             problems,
             model=model,
@@ -109,6 +111,10 @@ def rollouts(
             on_progress=tell,
             on_rejected=rejected.append,
         )
+    answer(_result(done, rejected), " ".join(_sentences(done, rejected)), as_json)
+
+
+def _sentences(done: "RolledOut", rejected: list[Unreadable]) -> list[str]:
     added = ", ".join(f"{count:,} to {group}" for group, count in done.added.items()) or "nothing"
     sentences = [_words(done.model), *([_words(done.base)] if done.base else [])]
     sentences += [f"Added {added}.", *done.notes]
@@ -117,14 +123,17 @@ def rollouts(
         sentences.append(
             f"{len(rejected):,} rows are no problem; the first: line {first.number}: {first.reason}"
         )
-    result = {
+    return sentences
+
+
+def _result(done: "RolledOut", rejected: list[Unreadable]) -> dict[str, Any]:
+    return {
         "model": _fields(done.model),
         "base": _fields(done.base) if done.base else None,
         "added": done.added,
         "rejected": [{"line": one.number, "reason": one.reason} for one in rejected],
         "notes": done.notes,
     }
-    answer(result, " ".join(sentences), as_json)
 
 
 def _words(tally: Tally) -> str:

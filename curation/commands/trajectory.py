@@ -4,32 +4,31 @@ from typing import Annotated
 
 import typer
 
-from curation.commands.compute import ModelOption
-from curation.commands.output import JsonOption, ProjectArgument, answer, progress_bar, wrong_use
-from curation.commands.training import AtOnce, BatchSize, LearningRate, LoraOption
+from curation.commands import training
+from curation.commands.options import DeviceOption, ModelOption
+from curation.commands.output import JsonOption, ProjectArgument, answer_run, progress_bar, wrong_use
 from curation.store.project import open_project
 
 
 def trajectory(
     project: ProjectArgument,
     model: ModelOption,
-    lora: LoraOption = False,
+    lora: training.Lora = False,
     groups: Annotated[str, typer.Option(help="Query groups with commas between; all if not given.")] = "",
     exact: Annotated[
         bool, typer.Option("--exact/--no-exact", help="Compute the metagradient too, or only what is cheap.")
     ] = True,
     epochs: Annotated[float | None, typer.Option(help="Passes over the traces.")] = None,
-    learning_rate: LearningRate = None,
-    warmup: Annotated[float | None, typer.Option(help="Share of the steps in which it rises.")] = None,
-    batch_size: BatchSize = None,
-    at_once: AtOnce = None,
-    seed: Annotated[int, typer.Option(help="Of the order of traces and the first weights.")] = 0,
-    optimizer: Annotated[str, typer.Option(help="adamw, as `train` has it, or sgd.")] = "adamw",
-    eps: Annotated[
-        float, typer.Option(help="Of AdamW; larger makes what is learned a smoother function of the data.")
-    ] = 1e-8,
+    learning_rate: training.LearningRate = None,
+    warmup: training.Warmup = None,
+    batch_size: training.BatchSize = None,
+    at_once: training.AtOnce = None,
+    seed: training.Seed = 0,
+    weight_decay: training.WeightDecay = 0.01,
+    optimizer: training.Optimizer = "adamw",
+    eps: training.Eps = 1e-8,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Replay a fine-tuning of a base model on all traces, and score each by what it did to the queries, step by step.
@@ -48,6 +47,9 @@ def trajectory(
             warmup=warmup,
             batch_size=batch_size,
             at_once=at_once,
+            weight_decay=weight_decay,
+            optimizer=optimizer,
+            eps=eps,
             seed=seed,
         )
         request = TrajectoryRequest(
@@ -56,17 +58,9 @@ def trajectory(
             lora=lora,
             groups=tuple(dict.fromkeys(name.strip() for name in groups.split(",") if name.strip())),
             exact=exact,
-            optimizer=optimizer,
-            eps=eps,
             dtype=dtype,
             device=device,
         )
     with progress_bar() as tell:
         done = go_back(open_project(project), request, on_progress=tell)
-    result = {"run_id": done.run_id, "already_there": done.already_there, "notes": done.notes}
-    words = (
-        f"Run {done.run_id} had answered this before."
-        if done.already_there
-        else f"Run {done.run_id} is published."
-    )
-    answer(result, " ".join([words, *done.notes]), as_json)
+    answer_run(done.run_id, done.already_there, done.notes, as_json)

@@ -56,11 +56,16 @@ def train(
 
     Raises:
         ModelError: The model cannot be loaded, there is nothing to learn, the output is already there, the
-            training takes fewer steps than there are to be checkpoints, or loss or weights are not finite.
+            training takes fewer steps than there are to be checkpoints or has no moments for them, or loss or weights
+            are not finite.
     """
     settings = settings or (LORA if lora or adapter else FULL)
     if output.exists():
         raise ModelError(f"{output} is already there; choose a new folder for the trained model.")
+    if checkpoints and settings.optimizer != "adamw":
+        raise ModelError(
+            f"Checkpoints keep AdamW's moments, and {settings.optimizer} has none; train with --optimizer adamw, or without --checkpoints."
+        )
     part = output.with_name(f"{output.name}.part")
     # All is written beside the final place, then renamed: a killed training leaves no half model there.
     shutil.rmtree(part, ignore_errors=True)

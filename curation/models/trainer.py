@@ -16,6 +16,8 @@ from curation.errors import ModelError
 from curation.models.train_settings import TrainSettings
 
 IGNORED = -100
+# Our optimisers by transformers' names; its SGD has no momentum unless it is told to.
+OPTIM = {"adamw": "adamw_torch_fused", "sgd": "sgd"}
 Example = dict[str, list[int]]
 OnSteps = Callable[[int, int], None]
 # From the model's outputs, (traces, longest) labels and `num_items_in_batch`, the loss of some traces.
@@ -35,7 +37,7 @@ def make_trainer(
     callbacks: Sequence[TrainerCallback] = (),
     loss: Loss | None = None,
 ) -> Trainer:
-    """A trainer for a model on tokenised traces, with AdamW; it saves, logs and prints nothing.
+    """A trainer for a model on tokenised traces; it saves, logs and prints nothing.
 
     Args:
         network: A transformers model, or a PEFT model on top of one.
@@ -54,6 +56,8 @@ def make_trainer(
         output_dir=str(scratch),
         use_cpu=device == "cpu",
         learning_rate=settings.learning_rate,
+        optim=OPTIM[settings.optimizer],
+        adam_epsilon=settings.eps,
         lr_scheduler_type=settings.schedule,
         warmup_steps=settings.warmup,
         num_train_epochs=settings.epochs,

@@ -39,69 +39,70 @@ class Stage:
 
 def influence_stages(task: Task) -> list[Stage]:
     """Everything before the pool is scored: factors, unless they are there, and directions."""
+    return [*([] if task.fitted else _factor_stages(task)), *_direction_stages(task)]
+
+
+def _factor_stages(task: Task) -> list[Stage]:
     rounds = len(task.groups)
     activations = task.budget * task.kept
     base_bytes = [sum(_bases(m, task.block) for m in group) * SINGLE for group in task.groups]
     fit_bytes = [sum(fitting_bytes(m, task.item, task.block) for m in group) for group in task.groups]
-    squares = sum(width * min(width, task.block or width) for m in task.modules for width in _widths(m))
+    squares = sum(_bases(m, task.block) for m in task.modules)
     size = sum(m.size for m in task.modules)
-    k, sides = task.query_groups, task.sides
-    stored = (squares + 2 * size) * task.item
-    stages = []
-    if not task.fitted:
-        by_token = task.factor_tokens * (squares + size)
-        by_trace = task.factor_tokens * size + task.factor_traces * sum(
-            m.size * (m.d_in + m.d_out) for m in task.modules
-        )
-        largest = max(max(m.d_in, m.d_out) for m in task.modules)
-        stages += [
-            Stage(
-                "covariances",
-                rounds * task.covariance_tokens,
-                half=task.covariance_tokens * squares,
-                memory=max(base_bytes) + activations,
-            ),
-            Stage(
-                "eigenvectors",
-                cubes=sum(float(width) ** 3 for m in task.modules for width in _widths(m)),
-                memory=max(base_bytes) + 4 * largest**2 * 8,
-            ),
-            Stage(
-                "eigenvalues",
-                rounds * task.factor_tokens,
-                half=min(by_token, by_trace),
-                single=2 * task.factor_traces * size,
-                memory=max(fit_bytes) + activations,
-                disk=stored,
-            ),
-        ]
+    by_token = task.factor_tokens * (squares + size)
+    by_trace = task.factor_tokens * size + task.factor_traces * sum(
+        m.size * (m.d_in + m.d_out) for m in task.modules
+    )
+    largest = max(max(m.d_in, m.d_out) for m in task.modules)
+    return [
+        Stage(
+            "covariances",
+            rounds * task.covariance_tokens,
+            half=task.covariance_tokens * squares,
+            memory=max(base_bytes) + activations,
+        ),
+        Stage(
+            "eigenvectors",
+            cubes=sum(float(width) ** 3 for m in task.modules for width in _widths(m)),
+            memory=max(base_bytes) + 4 * largest**2 * 8,
+        ),
+        Stage(
+            "eigenvalues",
+            rounds * task.factor_tokens,
+            half=min(by_token, by_trace),
+            single=2 * task.factor_traces * size,
+            memory=max(fit_bytes) + activations,
+            disk=(squares + 2 * size) * task.item,
+        ),
+    ]
+
+
+def _direction_stages(task: Task) -> list[Stage]:
+    rounds, k = len(task.groups), task.query_groups
+    activations = task.budget * task.kept
+    size = sum(m.size for m in task.modules)
     gradients = [
         sum((k * m.size * SINGLE) + PROBES * (m.d_in + m.d_out) * SINGLE for m in group)
         for group in task.groups
     ]
+    widths = [width for m in task.modules for width in (m.d_in, m.d_out)]
     rotating = sum(k * m.size * (m.d_in + m.d_out) for m in task.modules)
-    looking = sum(PROBES * width**2 for m in task.modules for width in (m.d_in, m.d_out))
-    finding = sum(
-        (ITERATIONS + 1) * (min(WIDER * task.rank, width) + SPARE) * width**2
-        for m in task.modules
-        for width in (m.d_in, m.d_out)
-    )
-    probes = 2 * min(MOST, max(1, PROBES // max(1, task.singles))) * sides if task.singles else 0
-    stages.append(
+    looking = sum(PROBES * width**2 for width in widths)
+    finding = sum((ITERATIONS + 1) * (min(WIDER * task.rank, width) + SPARE) * width**2 for width in widths)
+    probes = 2 * min(MOST, max(1, PROBES // max(1, task.singles))) * task.sides if task.singles else 0
+    stages = [
         Stage(
             "query gradients",
             rounds * (task.query_tokens + task.concept_tokens),
             half=task.query_tokens * (size + probes) + task.concept_tokens * size,
             memory=max(gradients) + activations,
-        )
-    )
-    stages.append(
+        ),
         Stage(
             "directions",
             single=2 * rotating + 2 * looking + finding + 6 * k * task.rank * size,
             memory=max(gradients) + task.held + TERMS * task.spaces * task.item,
-        )
-    )
+        ),
+    ]
     if task.singles:
         stages.append(
             Stage(

@@ -18,7 +18,7 @@ import pyarrow as pa
 from curation.errors import ScoringError
 from curation.scoring.by_query import CONSENSUS, EVEN, add_scores_by_query
 from curation.scoring.publish import NOT_COMPUTED
-from curation.scoring.score import Scored, finished_run
+from curation.scoring.scored import Scored, finished_run
 from curation.selection.agreement import agreement
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.columns import score_by_trace, score_names

@@ -1,7 +1,6 @@
 """A scoring run from beginning to end: load, fit, pass over the pool shard by shard, publish; resumable anywhere."""
 
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -24,32 +23,14 @@ from curation.scoring.publish import publish_run
 from curation.scoring.rds import Embedding
 from curation.scoring.request import ScoreRequest
 from curation.scoring.room import room_for
+from curation.scoring.scored import Scored, finished_run
 from curation.scoring.segments import segment_slice
 from curation.scoring.shards import counted_slice, score_slice, step_slice
 from curation.scoring.slices import cut
 from curation.scoring.stages import directions_of
-from curation.scoring.work import (
-    QuerySet,
-    Work,
-    passes,
-)
-from curation.store.catalogue import Catalogue, open_catalogue
+from curation.scoring.work import QuerySet, Work, passes
+from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What came of a request.
-
-    Attributes:
-        run_id: The run that answers it.
-        already_there: It had been there before.
-        notes: Sentences about what was left out and what is attributed.
-    """
-
-    run_id: str
-    already_there: bool
-    notes: list[str] = field(default_factory=list)
 
 
 def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | None = None) -> Scored:
@@ -94,14 +75,6 @@ def score(project: Project, request: ScoreRequest, *, on_progress: OnProgress | 
         return Scored(job.run_id, already_there=False, notes=notes)
     finally:
         catalogue.close()
-
-
-def finished_run(catalogue: Catalogue, key: str) -> str | None:
-    """The published run that answers a request's key."""
-    for run_id, parameters in catalogue.rows("SELECT run_id, parameters FROM run ORDER BY finished DESC"):
-        if json.loads(parameters or "{}").get("key") == key:
-            return str(run_id)
-    return None
 
 
 def _run(

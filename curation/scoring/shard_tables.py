@@ -10,6 +10,7 @@ from torch import Tensor
 from curation.scoring.projection import Activations
 from curation.scoring.rds import Embedding
 from curation.scoring.slices import Slice
+from curation.scoring.vector_columns import vector_column
 from curation.scoring.work import Work
 
 SpanRow = tuple[str, int, int, int, str, float | None]
@@ -100,6 +101,13 @@ def vector_table(trace_ids: list[str], embedding: Embedding) -> pa.Table:
     return pa.table(
         {"trace_id": pa.array(trace_ids, pa.string()), "vector": pa.array(vectors, pa.list_(pa.float32()))}
     )
+
+
+def sketch_table(trace_ids: list[str], sketches: Tensor | None) -> pa.Table:
+    """(P, R) projected gradients of the traces, for the shards' table sketches; no rows where there are none."""
+    if sketches is None:
+        trace_ids, sketches = [], torch.zeros(0, 1)
+    return pa.table({"trace_id": trace_ids, "sketch": vector_column(sketches)})
 
 
 def unscored_table(part: Slice) -> pa.Table:

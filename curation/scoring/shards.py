@@ -8,32 +8,26 @@ import torch
 from torch import Tensor
 
 from curation.scoring.by_step import step_of_tokens
-from curation.scoring.collector import Collector
 from curation.scoring.fused import batches_of, fused_pass
-from curation.scoring.grace import Grace
-from curation.scoring.gradient_norm import GradientNorm
 from curation.scoring.influence.directions import Directions, Influence
 from curation.scoring.influence.steps import influence_by_token
-from curation.scoring.likelihood import Likelihood
-from curation.scoring.rds import Embedding, mean_cosine
-from curation.scoring.rsr import RankSurprisal
+from curation.scoring.rds import mean_cosine
 from curation.scoring.shard_tables import (
     SpanRow,
     TokenRow,
     activation_table,
     by_trace,
     query_table,
+    sketch_table,
     span_rows,
     span_table,
     token_table,
     unscored_table,
     vector_table,
 )
-from curation.scoring.sketch import Sketch
+from curation.scoring.sheets import Sheets
 from curation.scoring.slices import Slice
-from curation.scoring.trace_gradients import TraceGradients
-from curation.scoring.vector_columns import vector_column
-from curation.scoring.work import Work, activation_sheet, needs_gradients
+from curation.scoring.work import Work
 
 OnBatch = Callable[[int], None]
 
@@ -61,68 +55,82 @@ def score_slice(
         factor sample), query_scores, steps (of nll and grace), vectors, sketches (projected gradients), activations
         (along concepts) and unscored.
     """
-    count, device = len(part.encoded), work.model.device
-    likelihood, ranks = Likelihood.of(count, device), RankSurprisal.of(count, device)
-    embedding, norm = Embedding(), GradientNorm.of(count, device)
-    influence = Influence.of(directions, count, device) if directions else None
-    activations = activation_sheet(work, count)
-    collectors: list[Collector] = [likelihood, ranks, embedding, activations]
-    grace = Grace.of(part) if "grace" in work.scores else None
-    collectors += [grace] if grace else []
-    if needs_gradients(work.scores):
-        collectors += [norm, *([influence] if influence else [])]
-    sketched = _sketched(work, count)
-    collectors += [sketched] if sketched else []
+    sheets = Sheets.of(work, part, directions)
     for batch in batches_of(work.model, part.encoded, token_budget):
-        fused_pass(work.model, batch, collectors, work.modules)
+        fused_pass(work.model, batch, sheets.collectors, work.modules)
         on_batch(batch.tokens)
-    asked = {
-        "nll": likelihood.nll,
-        "perplexity": likelihood.perplexity,
-        "rsr": ranks.ratio,
-        "gradient-norm": norm.norm,
-    }
-    tokens = likelihood.tokens.cpu()
-    columns = {name: value.cpu() for name, value in asked.items() if name in work.scores}
-    columns["tokens"] = tokens
-    columns["steps"] = torch.tensor([float(len(steps)) for steps in part.steps])
-    if "rds" in work.scores and count:
-        stacked = embedding.stacked()
-        columns |= {f"rds/{group}": mean_cosine(stacked, of) for group, of in vectors.items()}
-    sketches = sketched.projected.cpu().float() if sketched else torch.zeros(0, 1)
-    if sketched:
-        columns |= {f"outlier-l{p}": sketches.double().norm(p, dim=1) for p in (1, 2)}
-    if grace:
-        columns["grace"] = grace.mean
-    halves: dict[str, Tensor] = {}
-    single = torch.zeros(count, 0)
-    if directions and influence:
-        scores, aims = influence.scores.cpu(), directions.aims
-        of_groups, *of_halves = scores[:, : 3 * len(aims)].chunk(3, 1)
-        single = scores[:, 3 * len(aims) :]
-        columns |= _variants(directions, of_groups, tokens, norm.norm.cpu())
-        for half, values in enumerate(of_halves):
-            halves |= {f"{half}/{aim}": column for aim, column in zip(aims, values.unbind(1), strict=True)}
-    spans = [(i, "grace", values.cpu().numpy()) for i, values in (grace.by_step if grace else {}).items()]
-    by_token = {i: values.cpu().numpy() for i, values in likelihood.by_token.items()}
-    return {
-        "scores": by_trace(part.trace_ids, columns),
-        "losses": by_trace(part.trace_ids, {"nll": likelihood.nll.cpu()}),
-        "halves": by_trace(part.trace_ids, halves),
-        "query_scores": query_table(part.trace_ids, directions.query_ids if directions else [], single),
-        "steps": span_table(
-            [row for i in range(count) for row in _by_step(part, i, "nll", by_token[i])]
-            + [row for i, name, values in spans for row in span_rows(part, i, name, values, part.steps[i])]
+    ids, influence = part.trace_ids, sheets.influence
+    tables = {
+        "scores": by_trace(ids, _columns(work, part, sheets, vectors)),
+        "losses": by_trace(ids, {"nll": sheets.likelihood.nll.cpu()}),
+        "halves": by_trace(ids, _halves(influence) if influence else {}),
+        "query_scores": query_table(
+            ids,
+            influence.directions.query_ids if influence else [],
+            influence.along_queries if influence else torch.zeros(len(ids), 0),
         ),
-        "vectors": vector_table(part.trace_ids, embedding),
-        **(
-            {"activations": activation_table(work, part.trace_ids, activations)} if activations.pooled else {}
-        ),
-        "sketches": pa.table(
-            {"trace_id": part.trace_ids if sketched else [], "sketch": vector_column(sketches)},
-        ),
+        "steps": span_table(_step_rows(part, sheets)),
+        "vectors": vector_table(ids, sheets.embedding),
+        "sketches": sketch_table(ids, sheets.sketches),
         "unscored": unscored_table(part),
     }
+    if sheets.activations.pooled:
+        tables["activations"] = activation_table(work, ids, sheets.activations)
+    return tables
+
+
+def _columns(work: Work, part: Slice, sheets: Sheets, vectors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Score name -> (P,) values on the CPU."""
+    asked = {
+        "nll": sheets.likelihood.nll,
+        "perplexity": sheets.likelihood.perplexity,
+        "rsr": sheets.ranks.ratio,
+        **({"gradient-norm": sheets.norm.norm} if sheets.norm else {}),
+    }
+    columns = {name: value.cpu() for name, value in asked.items() if name in work.scores}
+    columns["tokens"] = sheets.likelihood.tokens.cpu()
+    columns["steps"] = torch.tensor([float(len(steps)) for steps in part.steps])
+    if "rds" in work.scores and part.encoded:
+        stacked = sheets.embedding.stacked()
+        columns |= {f"rds/{group}": mean_cosine(stacked, of) for group, of in vectors.items()}
+    if (sketches := sheets.sketches) is not None:
+        columns |= {f"outlier-l{p}": sketches.double().norm(p, dim=1) for p in (1, 2)}
+    if sheets.grace:
+        columns["grace"] = sheets.grace.mean
+    if sheets.influence and sheets.norm:
+        columns |= _variants(sheets.influence, columns["tokens"], sheets.norm.norm.cpu())
+    return columns
+
+
+def _variants(influence: Influence, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
+    """The sum over tokens, the mean over completion tokens and the cosine, for each group; the sum for each concept."""
+    directions = influence.directions
+    columns = dict(zip(directions.scores, influence.along_aims.unbind(1), strict=True))
+    for group, norm in zip(directions.groups, directions.norms, strict=False):
+        score = columns[f"influence/{group}"]
+        columns[f"influence-mean/{group}"] = score / tokens
+        columns[f"influence-cosine/{group}"] = score / (norms * norm)
+    return columns
+
+
+def _halves(influence: Influence) -> dict[str, Tensor]:
+    """Number of the half of the factors / group or concept -> (P,) influence by that half."""
+    return {
+        f"{half}/{aim}": column
+        for half, values in enumerate(influence.by_halves)
+        for aim, column in zip(influence.directions.aims, values.unbind(1), strict=True)
+    }
+
+
+def _step_rows(part: Slice, sheets: Sheets) -> list[SpanRow]:
+    """The steps' rows of nll, then of grace."""
+    rows: list[SpanRow] = []
+    for i in range(len(part.encoded)):
+        rows += _by_step(part, i, "nll", sheets.likelihood.by_token[i].cpu().numpy())
+    if sheets.grace:
+        for i, values in sheets.grace.by_step.items():
+            rows += span_rows(part, i, "grace", values.cpu().numpy(), part.steps[i])
+    return rows
 
 
 def counted_slice(part: Slice) -> dict[str, pa.Table]:
@@ -132,14 +140,6 @@ def counted_slice(part: Slice) -> dict[str, pa.Table]:
         "steps": torch.tensor([float(len(steps)) for steps in part.steps]),
     }
     return {"scores": by_trace(part.trace_ids, columns), "unscored": unscored_table(part)}
-
-
-def _sketched(work: Work, count: int) -> TraceGradients | None:
-    """What projects the gradients of P traces, for those scores that compare them with each other."""
-    if "outlier" not in work.scores:
-        return None
-    sketch = Sketch(work.request.projection, work.request.seed)
-    return TraceGradients.of(sketch, count, work.model.dtype, work.model.device)
 
 
 def step_slice(
@@ -163,16 +163,6 @@ def step_slice(
                     tokens.append((part.trace_ids[i], name, part.encoded[i].starts, column))
         on_batch(batch.tokens)
     return {"steps": span_table(rows), "tokens": token_table(tokens)}
-
-
-def _variants(directions: Directions, scores: Tensor, tokens: Tensor, norms: Tensor) -> dict[str, Tensor]:
-    """The sum over tokens, the mean over completion tokens and the cosine, for each group; the sum for each concept."""
-    columns = dict(zip(directions.scores, scores.unbind(1), strict=True))
-    for group, norm in zip(directions.groups, directions.norms, strict=False):
-        score = columns[f"influence/{group}"]
-        columns[f"influence-mean/{group}"] = score / tokens
-        columns[f"influence-cosine/{group}"] = score / (norms * norm)
-    return columns
 
 
 def sums_by_step(part: Slice, index: int, by_token: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def retrain(
         frame = frame_of(catalogue)
         if len(frame) < 2:
             raise ScoringError("A bank needs at least two traces; bring some in with `curation ingest`.")
-        folder = project.root / "validation" / "retrains" / _key(catalogue, plan)
+        folder = project.root / "validation" / "retrains" / bank_key(catalogue, plan)
         folder.mkdir(parents=True, exist_ok=True)
         report = Reporter(folder / "progress.json", on_progress)
         with _alone(folder):
@@ -161,12 +161,12 @@ def _gather(catalogue: Catalogue, plan: BankPlan, folder: Path) -> Bank:
     return Bank(tuple(names), inside, values)
 
 
-def _key(catalogue: Catalogue, plan: BankPlan) -> str:
+def bank_key(catalogue: Catalogue, plan: BankPlan) -> str:
     """A hash of all that decides the results, but for how many there are."""
     decides: dict[str, Any] = {
         "revision": fingerprint(Path(plan.model).expanduser()),
         "model": plan.model,
-        "settings": {**asdict(plan.settings), "seed": None, "shuffled": plan.shuffled},
+        "settings": {**plan.settings.deciding(), "seed": None, "shuffled": plan.shuffled},
         "lora": plan.lora,
         "share": plan.share,
         "template": catalogue.project.template,

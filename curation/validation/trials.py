@@ -60,7 +60,7 @@ def trial_path(
         "seed": seed,
         "template": project.template,
         "model": training.revision,
-        "settings": {**asdict(training.settings), "epochs": None, "seed": seed},
+        "settings": {**training.settings.deciding(), "epochs": None, "seed": seed},
         "lora": training.lora,
         "steps": training.steps,
         "max_new_tokens": training.asking.max_new_tokens,

@@ -68,7 +68,8 @@ def test_unlearning_is_kept_and_not_repeated(
     problems = write_rows(tmp_path / "problems.jsonl", rows)
     lowest = ("select", project.root, "--recipe", "bottom-ppl", "--count", "6", "--name", "few")
     assert run(capsys, *lowest)[0] == 0
-    asked = ("unlearn", project.root, "--model", BASE, "--problems", problems, "--selection", "few", *QUICK)
+    usual = (*QUICK, "--warmup", 0.5, "--optimizer", "sgd")
+    asked = ("unlearn", project.root, "--model", BASE, "--problems", problems, "--selection", "few", *usual)
     first = answer(capsys, *asked, "--seeds", 2)
     assert (first["traces"], len(first["own"]), len(first["random"])) == (6, 2, 2)
     assert first["before"]["graded"] == 8
@@ -82,6 +83,7 @@ def test_unlearning_is_kept_and_not_repeated(
     assert len(files) == 4
     sets = [json.loads(one.read_text()) for one in files]
     for one in sets:
+        assert (one["settings"]["warmup"], one["settings"]["optimizer"]) == (0.5, "sgd")
         assert len(one["forget_ids"]) == len(one["trace_ids"]) == 6
         assert not set(one["forget_ids"]) & set(one["trace_ids"])
     files[0].write_text("damaged")

@@ -1,5 +1,6 @@
 """The command line as its users and other programs see it: answers, JSON, exit codes, one sentence on failure."""
 
+import inspect
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import duckdb
 import pytest
 
 from curation.cli import COMMANDS, command_status, interrupts, main
+from curation.scoring.request import ScoreRequest, parse_scores
 from curation.store.project import Defaults, open_project, save_settings
 from tests.tiny import save_tiny
 
@@ -238,6 +241,12 @@ def test_sql_output_cannot_drive_a_terminal(tmp_path: Path, shell: Shell) -> Non
     shell.run("init", tmp_path / "p")
     _, out, _ = shell.run("sql", tmp_path / "p", "SELECT chr(27) || '[2J' AS text")
     assert "\x1b" not in out
+
+
+def test_score_asks_for_what_a_request_asks_for_by_default() -> None:
+    options = inspect.signature(COMMANDS["score"]).parameters
+    asked = {each.name: options[each.name].default for each in fields(ScoreRequest) if each.name != "model"}
+    assert ScoreRequest("m", **{**asked, "scores": parse_scores(asked["scores"])}) == ScoreRequest("m")
 
 
 def test_every_command_is_in_the_readme() -> None:

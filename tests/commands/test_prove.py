@@ -14,8 +14,10 @@ from curation.cli import main
 from curation.demo.make_base import BASE
 from curation.demo.pool import make_pool
 from curation.demo.problems import right_response
+from curation.models.train import TrainSettings
 from curation.store.catalogue import open_catalogue
 from curation.store.project import create_project
+from curation.validation.retrains import BankPlan, bank_key
 from tests.completions import NAME, Body, closed_port, serving
 from tests.projects import add_run
 from tests.validation.project import POOL, scored_project, write_rows
@@ -79,12 +81,17 @@ def test_validate_prints_markdown_and_tells_the_cost_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], problems: str
 ) -> None:
     project = scored_project(tmp_path / "project")
-    training = ("--epochs", 1, "--learning-rate", 2e-3, "--batch-size", 16, "--at-once", 16)
+    rate = ("--learning-rate", 2e-3, "--warmup", 0.25, "--weight-decay", 0.1, "--eps", 1e-3)
+    training = ("--epochs", 1, "--batch-size", 16, "--at-once", 16, *rate)
     arguments = ("validate", project.root, "--recipes", "influence:gold", "--seeds", 1, *MODEL, *training)
     status, out, err = run(capsys, *arguments, "--problems", problems)
     assert status == 0
     assert out.startswith("| recipe | kept | traces | tokens |")
     assert "2 trainings (2 recipes, 1 seed) of 4 optimiser steps each, measured on 24 problems" in err
+    for file in (project.root / "validation").glob("random-*.json"):
+        held = json.loads(file.read_text())["settings"]
+        assert (held["warmup"], held["weight_decay"], held["eps"]) == (0.25, 0.1, 1e-3)
+        assert held["optimizer"] == "adamw"
     again = run_json(capsys, *arguments, "--problems", problems)
     assert [row["name"] for row in again["rows"]] == ["random", "influence:gold"]
     assert f"| {again['rows'][1]['log_likelihood']:.4f} |" in out
@@ -241,7 +248,7 @@ def test_trust_says_what_is_known_of_a_run(capsys: pytest.CaptureFixture[str], t
     root = scored_project(tmp_path / "project").root
     told = run_json(capsys, "trust", root)
     assert (told["run"], told["verdict"]) == ("run-1", "be careful")
-    assert len(told["findings"]) == 6
+    assert len(told["findings"]) == 7
     status, out, _ = run(capsys, "trust", root, "--run", "run-1")
     assert status == 0
     assert all(one["question"] in out for one in told["findings"])
@@ -261,10 +268,18 @@ def test_lds_retrains_once_and_trust_reads_its_report(
     catalogue.close()
     slope = {one: place / 10 for place, one in enumerate(ids)}
     add_run(project, "run-2", {"influence/gold": slope}, query_scores=dict.fromkeys(queries, slope), day=2)
-    given = ("lds", project.root, "--model", BASE, "--models", 3, "--epochs", 1, "--learning-rate", 2e-3)
+    rate = ("--learning-rate", 0.1, "--warmup", 0.25, "--weight-decay", 0.1, "--optimizer", "sgd")
+    given = ("lds", project.root, "--model", BASE, "--models", 3, "--epochs", 1, *rate)
     told = run_json(capsys, *given, "--batch-size", 16, "--at-once", 16, "--device", "cpu")
     assert told["run_id"] == "run-2"
     assert [(row["score"], row["lds"]["parts"]) for row in told["rows"]] == [("influence/gold", 3)]
+    settings = TrainSettings(
+        0.1, warmup=0.25, epochs=1.0, batch_size=16, at_once=16, weight_decay=0.1, optimizer="sgd"
+    )
+    (bank,) = (project.root / "validation" / "retrains").iterdir()
+    catalogue = open_catalogue(project)
+    assert bank.name == bank_key(catalogue, BankPlan(str(BASE), settings))
+    catalogue.close()
     status, out, err = run(capsys, *given, "--batch-size", 16, "--at-once", 16, "--device", "cpu")
     assert (status, "3 are there, 0 to do" in err) == (0, True)
     assert "| influence/gold | gold |" in out

@@ -162,6 +162,17 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
         replace(QUICK, at_once=3)
     with pytest.raises(ModelError, match="schedule"):
         replace(QUICK, schedule="sudden")
+    with pytest.raises(ModelError, match="--optimizer is adamw or sgd, not 'lion'"):
+        replace(QUICK, optimizer="lion")
+    for eps in (0, -1e-8, math.nan, math.inf):
+        with pytest.raises(ModelError, match=r"--eps is .*; it has to be above 0"):
+            replace(QUICK, eps=eps)
+    for change in ({"warmup": -0.1}, {"weight_decay": -1}, {"weight_decay": math.nan}):
+        with pytest.raises(ModelError, match="from 0 on"):
+            replace(QUICK, **change)
+    with pytest.raises(ModelError, match="sgd has none"):
+        train(str(BASE), TRACES, tmp_path / "m", settings=replace(QUICK, optimizer="sgd"), checkpoints=1)
+    assert not (tmp_path / "m").exists()
 
 
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

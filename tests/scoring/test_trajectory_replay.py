@@ -33,6 +33,8 @@ def replay(model: Path, settings: TrainSettings, *, lora: bool = False) -> Train
     [
         ("llama", {}),
         ("llama-tied", {"schedule": "linear", "seed": 3, "weight_decay": 0.5}),
+        ("llama", {"optimizer": "sgd", "learning_rate": 0.2, "weight_decay": 0.5}),
+        ("llama", {"eps": 1e-3}),
         ("gpt-neox", {"shuffled": False, "schedule": "constant", "max_gradient_norm": 0.0}),
     ],
 )

@@ -32,9 +32,8 @@ def smooth_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(model: Path, optimizer: str, settings: TrainSettings = SETTINGS, traces: int = 12) -> Training:
-    request = TrajectoryRequest(
-        str(model), settings, optimizer=optimizer, eps=1e-3, dtype="float64", device="cpu"
-    )
+    settings = replace(settings, optimizer=optimizer, eps=1e-3)
+    request = TrajectoryRequest(str(model), settings, dtype="float64", device="cpu")
     return prepare(request, load_tokenizer(str(model)), TRACES[:traces], "auto", torch.device("cpu"))[0]
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from curation.errors import ProjectError
-from curation.store.catalogue import bundle, open_catalogue, run_sql
+from curation.store.catalogue import open_catalogue
 from curation.store.database import Connection, connect
 from curation.store.decisions import decide
 from curation.store.project import Project
 from curation.store.publish import publishing
 from curation.store.schema import BATCH, DECISIONS, MAP, NEAR_DUPLICATES, QUERIES, RUN
+from curation.store.sql import bundle, run_sql
 
 VIEWS = [*BATCH, *QUERIES, *RUN, *MAP, *NEAR_DUPLICATES, *DECISIONS, "verdicts", "step_vetoes"]
 

@@ -119,6 +119,25 @@ class Influence(Collector):
         """An empty sheet for P traces."""
         return cls(directions, torch.zeros(count, directions.count, dtype=torch.float64, device=device))
 
+    @property
+    def along_aims(self) -> Tensor:
+        """(P, K) along the groups and concepts, on the CPU."""
+        return self._third(0)
+
+    @property
+    def by_halves(self) -> tuple[Tensor, Tensor]:
+        """The same by the first and by the second half of the factors."""
+        return self._third(1), self._third(2)
+
+    @property
+    def along_queries(self) -> Tensor:
+        """(P, V) along the single queries, on the CPU."""
+        return self.scores[:, 3 * len(self.directions.aims) :].cpu()
+
+    def _third(self, number: int) -> Tensor:
+        k = len(self.directions.aims)
+        return self.scores[:, number * k : (number + 1) * k].cpu()
+
     def input(self, batch: TokenBatch, module: LinearModule, a: Tensor) -> Tensor | None:
         """Keep v' a_t only."""
         space = self.directions.spaces.get(module.name)

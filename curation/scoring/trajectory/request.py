@@ -10,7 +10,6 @@ from curation.models.train_settings import TrainSettings
 
 # Families of scores: exact, with products of gradients for the Hessian, without a Hessian.
 FORMS = METAGRADIENT, TRAJECTORY, TRACIN = "metagradient", "trajectory", "tracin"
-OPTIMIZERS = ("adamw", "sgd")
 DTYPES = ("float32", "float64")
 
 
@@ -24,9 +23,6 @@ class TrajectoryRequest:
         lora: An adapter is trained in place of all weights.
         groups: Query groups to ask about; all of the project's where empty.
         exact: Whether the metagradient is computed too: several times the work, and more memory.
-        optimizer: "adamw", as `train` has it, or "sgd" (no momentum) at the same rates.
-        eps: AdamW's addition to the root of the second moment; `train` has 1e-8. A larger one makes a training
-            whose result is a smoother function of its data (2503.13751).
         dtype: "float32" or "float64", of everything.
         device: "auto" (CUDA where there is one), "cpu", ...
     """
@@ -36,8 +32,6 @@ class TrajectoryRequest:
     lora: bool = False
     groups: tuple[str, ...] = ()
     exact: bool = True
-    optimizer: str = "adamw"
-    eps: float = 1e-8
     dtype: str = "float32"
     device: str = "auto"
 
@@ -45,14 +39,10 @@ class TrajectoryRequest:
         """Refuse what cannot be meant.
 
         Raises:
-            ScoringError: A choice is unknown, or a number is out of its range.
+            ScoringError: The dtype is unknown.
         """
-        if self.optimizer not in OPTIMIZERS:
-            raise ScoringError(f"--optimizer is {' or '.join(OPTIMIZERS)}, not {self.optimizer!r}.")
         if self.dtype not in DTYPES:
             raise ScoringError(f"A training is replayed in {' or '.join(DTYPES)}, not in {self.dtype!r}.")
-        if not self.eps > 0:
-            raise ScoringError(f"--eps is {self.eps}; it has to be above 0.")
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -61,8 +51,11 @@ class TrajectoryRequest:
 
     def key(self, *, revision: str, files: Sequence[str], template: str) -> str:
         """A hash of all that decides the result: the request, the model's content, traces, queries and template."""
+        settings = self.settings.deciding()
+        # These two belonged to the request before they were settings; the runs of then are still found.
+        optimizer = {name: settings.pop(name, getattr(self.settings, name)) for name in ("optimizer", "eps")}
         content = {
-            "trajectory": asdict(self),
+            "trajectory": {**asdict(self), "settings": settings, **optimizer},
             "revision": revision,
             "files": list(files),
             "template": template,

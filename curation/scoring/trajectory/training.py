@@ -104,7 +104,7 @@ def prepare(
     )
     training = Training(
         network,
-        optimizer_of(network, request),
+        optimizer_of(network, settings),
         schedule_of(settings, len(rows)),
         rows,
         settings.at_once,

@@ -14,7 +14,7 @@ from curation.models.load import LanguageModel, find_device, fingerprint, load_t
 from curation.models.trainer import deterministic
 from curation.scoring.job import Job, Room, discard_job, open_job
 from curation.scoring.progress import OnProgress, Reporter
-from curation.scoring.score import Scored, finished_run
+from curation.scoring.scored import Scored, finished_run
 from curation.scoring.trajectory.backwards import gathered, sweep
 from curation.scoring.trajectory.publish import columns_of, publish_trajectory
 from curation.scoring.trajectory.questions import Questions, questions_of

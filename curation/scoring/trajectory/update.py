@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from transformers import Trainer
 
+from curation.models.train_settings import TrainSettings
 from curation.scoring.trajectory.network import Network
-from curation.scoring.trajectory.request import TrajectoryRequest
 
 BETAS = (0.9, 0.999)
 # Where no gradient has ever come, the second moment is 0, and its root would have an infinite slope.
@@ -35,7 +35,7 @@ class Optimizer:
     Attributes:
         name: "adamw" or "sgd".
         eps: AdamW's addition to the root of the second moment.
-        decay: (P,) decoupled weight decay of each weight; biases and norms have none.
+        decay: (P,) weight decay of each weight; biases and norms have none.
         clip: Gradients are scaled down to this norm; 0 leaves them.
     """
 
@@ -75,14 +75,14 @@ class Optimizer:
         return (self.clip / (norm + CLIP_EPS)).clamp(max=1.0)
 
 
-def optimizer_of(network: Network, request: TrajectoryRequest) -> Optimizer:
+def optimizer_of(network: Network, settings: TrainSettings) -> Optimizer:
     """The optimiser of a training, with the weights that decay as the Trainer chooses them."""
     decaying = set(Trainer.get_decay_parameter_names(None, network.module))
-    decay = torch.full_like(network.start, request.settings.weight_decay)
+    decay = torch.full_like(network.start, settings.weight_decay)
     for name, piece in network.named(decay).items():
         if name not in decaying:
             piece.zero_()
-    return Optimizer(request.optimizer, request.eps, decay, max(0.0, request.settings.max_gradient_norm))
+    return Optimizer(settings.optimizer, settings.eps, decay, max(0.0, settings.max_gradient_norm))
 
 
 def begin(network: Network) -> State:
