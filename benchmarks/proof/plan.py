@@ -13,7 +13,7 @@ DEFAULT = "influence-consensus"
 # Seeds of the two further reference models of the ensemble.
 SEEDS = (1, 2)
 OF_THREE = {name: f"{name} of three models" for name in (DEFAULT, "influence")}
-# The ensemble that was the best of those tried on the pools for choosing.
+# The curvature at the end of the training, and Adam's steps at its checkpoints: two views of the same question.
 WITH_LESS = f"rank-average:{DEFAULT}/gold+less/gold"
 RECIPES = (
     DEFAULT,

@@ -220,10 +220,13 @@ def test_ctrl_c_stops_with_a_sentence_and_the_same_command_continues(
 def test_ctrl_c_ends_an_endless_query(tmp_path: Path, shell: Shell) -> None:
     shell.json("init", tmp_path / "p")
     command = [sys.executable, "-m", "curation.cli", "sql", str(tmp_path / "p"), ENDLESS]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    time.sleep(5)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            time.sleep(5)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, said) == (130, "Stopped; the same command continues where it was.\n")
 
 
