@@ -15,6 +15,8 @@ SEEDS = (1, 2)
 OF_THREE = {name: f"{name} of three models" for name in (DEFAULT, "influence")}
 # The curvature at the end of the training, and Adam's steps at its checkpoints: two views of the same question.
 WITH_LESS = f"rank-average:{DEFAULT}/gold+less/gold"
+# What the claims are about: trained as often as the plan says, where the others may be trained less often.
+MAIN = (RANDOM, ORACLE, DEFAULT, "influence", "top:less/gold", WITH_LESS, *OF_THREE.values())
 RECIPES = (
     DEFAULT,
     "influence",
@@ -104,6 +106,7 @@ class Plan:
         pruned: Shares of the traces that are pruned.
         masked: Shares of the tokens that are lost where steps are masked or traces dropped.
         trainings: On each selection, with seeds 0, 1, ...
+        other_trainings: The same of what is not in `MAIN`.
         validation: Problems whose answers are the queries of each pool.
         test: Problems on which accuracy is measured; no query is among them.
         parts: Random halves that are trained on for LDS, on the first pool.
@@ -118,6 +121,7 @@ class Plan:
     pruned: tuple[float, ...] = (0.2, 0.5)
     masked: tuple[float, ...] = (0.04, 0.09, 0.2)
     trainings: int = 2
+    other_trainings: int = 2
     validation: int = 100
     test: int = 400
     parts: int = 100
@@ -137,6 +141,7 @@ QUICK = Plan(
     plain=(PoolPlan(2, replace(_SMALL, systematic=0)),),
     masked=(0.2,),
     trainings=1,
+    other_trainings=1,
     validation=16,
     test=16,
     parts=4,

@@ -16,7 +16,7 @@ from benchmarks.proof.detection import (
     worst_steps,
 )
 from benchmarks.proof.masked import masked, text_of
-from benchmarks.proof.plan import DEFAULT, EVERYTHING, OF_THREE, ORACLE, RANDOM, Plan, PoolPlan
+from benchmarks.proof.plan import DEFAULT, EVERYTHING, MAIN, OF_THREE, ORACLE, RANDOM, Plan, PoolPlan
 from benchmarks.proof.position import worst_by_position
 from benchmarks.proof.variants import Ints, variant_orders
 from curation.demo.make_base import BASE
@@ -113,7 +113,7 @@ def _masked(
         runs,
         orders[DEFAULT],
         plan.masked,
-        plan.trainings,
+        plan.other_trainings,
         lambda arm, seed: _trained(catalogue, built, plan, arm, seed),
     )
 
@@ -128,14 +128,14 @@ def _arms(
         arms.append((make_arm(catalogue, RANDOM, Recipe(RANDOM, keep=keep, seed=seed)), seed))
         kept = oracle_order(planted, seed)[: round(keep * len(planted.trace_ids))]
         arms.append((_given(ORACLE, [planted.trace_ids[place] for place in kept], keep), seed))
-        for name in plan.recipes:
-            if name in orders:
-                arms.append((make_arm(catalogue, name, _recipe(catalogue, name, built, keep=keep)), seed))
         for name, order in orders.items():
-            if name in (RANDOM, ORACLE, *plan.recipes):
+            if name in (RANDOM, ORACLE) or (name not in MAIN and seed >= plan.other_trainings):
                 continue
-            kept = order[: round(keep * len(planted.trace_ids))]
-            arms.append((_given(name, [planted.trace_ids[place] for place in kept], keep), seed))
+            if name in plan.recipes:
+                arms.append((make_arm(catalogue, name, _recipe(catalogue, name, built, keep=keep)), seed))
+            else:
+                kept = order[: round(keep * len(planted.trace_ids))]
+                arms.append((_given(name, [planted.trace_ids[place] for place in kept], keep), seed))
     return arms
 
 

@@ -1,6 +1,6 @@
 """`make proof`: does curating the demo's pools make a better model? Writes benchmarks/results/proof.json.
 
-    python -m benchmarks.proof.run [--quick] [--trainings N] [--peers PYTHON] [--work FOLDER] [--output FILE]
+    python -m benchmarks.proof.run [--quick] [--other-trainings N] [--peers PYTHON] [--work FOLDER] [--output FILE]
 
 Every training is kept in the working folder, and a stopped run continues where it was. Pools are worked on side by
 side, each by one process with one thread.
@@ -73,7 +73,10 @@ def put_together(
         | {"random_flaws_only": [one.name for one in plan.plain], "groups": [one["groups"] for one in pools]},
         "each": {one["name"]: one["trained"] for one in [*pools, *plain]},
         "settings": {"training": asdict(plan.settings), "mix": asdict(plan.pools[0].mix)}
-        | {name: getattr(plan, name) for name in ("trainings", "validation", "test", "parts", "part_seeds")},
+        | {
+            name: getattr(plan, name)
+            for name in ("trainings", "other_trainings", "validation", "test", "parts", "part_seeds")
+        },
         "versions": versions(),
         "hardware": hardware(1),
         "date": now(),
@@ -108,7 +111,9 @@ def main() -> None:
     """Run it and write the results."""
     parser = argparse.ArgumentParser(description="does curating make a better model?")
     parser.add_argument("--quick", action="store_true", help="everything, tiny, into the working folder")
-    parser.add_argument("--trainings", type=int, help="on each selection, in place of the plan's")
+    parser.add_argument(
+        "--other-trainings", type=int, help="of what the claims are not about; as many as of the rest"
+    )
     parser.add_argument("--peers", type=Path, help="Python of the environment with kronfluence")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "proof")
     parser.add_argument(
@@ -116,7 +121,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     plan, work = (QUICK, args.work / "quick") if args.quick else (FULL, args.work)
-    plan = replace(plan, trainings=args.trainings or plan.trainings)
+    plan = replace(plan, other_trainings=args.other_trainings or plan.other_trainings)
     work.mkdir(parents=True, exist_ok=True)
     output = args.output or (work if args.quick else RESULTS) / "proof.json"
     found = prove(plan, work, args.peers.absolute() if args.peers else None)
