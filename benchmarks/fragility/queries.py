@@ -27,7 +27,7 @@ def by_query(studied: Studied) -> dict[str, Any]:
     """Each gold query's LDS by the default, its correlation with what is known of the query, and means of several."""
     plan = studied.plan
     own = influence_of(studied, [studied.run(DEFAULT, seed) for seed in range(plan.references)])
-    bank = studied.bank(DEFAULT, plan.parts, 2)
+    bank = studied.bank(DEFAULT, plan.more, 2)
     each = lds_of_each(own.values, bank.inside, bank.log_likelihood.mean(1))
     known = _known(studied, own, bank)
     return {
@@ -35,6 +35,7 @@ def by_query(studied: Studied) -> dict[str, Any]:
         "quartiles": [round(float(one), 4) for one in np.quantile(each, [0, 0.25, 0.5, 0.75, 1])],
         # The same by one half of the parts and by the other: how far it is the query's, and not chance's.
         "by_other_parts": agreement(np.stack([_by_some(own, bank, which) for which in (0, 1)])),
+        "parts": len(bank.inside),
         "ceiling": ceiling(bank.log_likelihood),
         "goes_with": {name: interval(correlation_draws(each, one)) for name, one in known.items()},
         "averaged": _averaged(own.values.mean(0), bank),

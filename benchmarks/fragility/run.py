@@ -1,6 +1,6 @@
 """`make fragility`: influence under changed weight decay, depth, query and engine. Writes benchmarks/results/fragility.json.
 
-    python -m benchmarks.fragility.run [--quick] [--work FOLDER] [--output FILE] [--parts N]
+    python -m benchmarks.fragility.run [--quick] [--work FOLDER] [--output FILE] [--parts N] [--more N]
 
 All models and runs are kept in the working folder, so a stopped run continues where it was.
 """
@@ -44,7 +44,7 @@ def study(plan: Plan, work: Path) -> Iterator[Found]:
 
 
 def _about(plan: Plan) -> Found:
-    names = ("pool", "validation", "test", "base_steps", "references", "parts", "twice")
+    names = ("pool", "validation", "test", "base_steps", "references", "parts", "more")
     return {
         "plan": {
             **{name: getattr(plan, name) for name in names},
@@ -62,11 +62,13 @@ def main() -> None:
     """Run it and write the results."""
     parser = argparse.ArgumentParser(description="how far influence hangs on settings")
     parser.add_argument("--quick", action="store_true", help="everything, tiny, into the working folder")
-    parser.add_argument("--parts", type=int, default=FULL.parts, help="halves that are trained on")
+    parser.add_argument("--parts", type=int, default=FULL.parts, help="halves that each setting trains on")
+    parser.add_argument("--more", type=int, default=FULL.more, help="halves that the default trains on")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "fragility")
     parser.add_argument("--output", type=Path, help="file to write")
     args = parser.parse_args()
-    plan, work = (QUICK, args.work / "quick") if args.quick else (replace(FULL, parts=args.parts), args.work)
+    full = replace(FULL, parts=args.parts, more=args.more)
+    plan, work = (QUICK, args.work / "quick") if args.quick else (full, args.work)
     output = args.output or (work if args.quick else RESULTS) / "fragility.json"
     for found in study(plan, work):
         output.write_text(json.dumps(found, indent=1) + "\n")

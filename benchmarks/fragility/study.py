@@ -18,7 +18,7 @@ from curation.store.catalogue import open_catalogue
 from curation.store.frame import frame_of
 from curation.store.query_values import query_values
 from curation.validation.bank import Bank
-from curation.validation.lds import ceiling, lds
+from curation.validation.lds import lds
 
 Found = dict[str, Any]
 
@@ -85,15 +85,14 @@ def by_setting(studied: Studied) -> Iterator[Found]:
         yield {
             **asdict(setting),
             **_models(studied, setting),
-            "ceiling": ceiling(studied.bank(setting, min(plan.twice, plan.parts), 2).log_likelihood),
             **_figures(own, draws, bank, flaws, *base),
         }
 
 
 def by_engine(studied: Studied) -> Iterator[Found]:
-    """The figures of each setting of the engine, on the default's models, against both seeds of the default's bank."""
+    """The figures of each setting of the engine, on the default's models, against more trainings of the default."""
     plan, flaws = studied.plan, planted(studied)
-    bank = studied.bank(DEFAULT, plan.parts, 2)
+    bank = studied.bank(DEFAULT, plan.more, 2)
     base: tuple[Influence, dict[str, Floats]] | None = None
     for name, engine in plan.engine.items():
         runs = [studied.run(DEFAULT, seed, **engine) for seed in range(plan.references)]
@@ -146,6 +145,10 @@ def _figures(
         "parts": len(bank.inside),
         "values": {name: interval(one) for name, one in draws.items()},
         "minus_default": {name: interval(one - base_draws[name]) for name, one in draws.items()},
+        "consensus_minus_influence": {
+            name: interval(draws[f"{name}, consensus"] - draws[f"{name}, influence"])
+            for name in ("auc", "auc against rare")
+        },
         "lds_by_reference": [round(one.mean_query, 4) for one in each],
         "lds_single": round(float(np.mean([one.single for one in each])), 4),
         "lds_together": [round(one, 4) for one in (together.mean_query, together.low, together.high)],
