@@ -29,6 +29,11 @@ def page(found: Found) -> str:
             "spread": spread_table(found["queries"]),
             "goes_with": goes_with_table(found["queries"]),
             "averaged": averaged_table(found["queries"]),
+            "ceiling": f"{found['queries']['ceiling']:+.2f}",
+            "by_other_parts": f"{found['queries']['by_other_parts']:+.2f}",
+            "parts": str(found["plan"]["parts"]),
+            "more": str(found["plan"]["more"]),
+            "references": str(found["plan"]["references"]),
             "provenance": provenance(found),
         },
     )
@@ -50,7 +55,7 @@ def lds_table(settings: Sequence[Found]) -> str:
         for one in settings
     ]
     head = ["setting", "accuracy before", "and after", "LDS of the mean query", "minus default"]
-    head += ["least and most of three references", "of their mean", "single queries"]
+    head += ["least and most of the references", "of their mean", "single queries"]
     return table(head, rows)
 
 
@@ -87,13 +92,14 @@ def detection_table(rows: Sequence[Found]) -> str:
                 for cell in (value(one["values"][name][0], 3), _difference(one, name, 3))
             ),
             interval(one["consensus_minus_influence"]["auc"]),
+            _ends(one["auc_by_reference"], ".2f"),
         ]
         for one in rows
     ]
     head = ["setting"]
     for words in ("influence", "consensus", "consensus, systematic against rare but right"):
         head += [words, "minus default"]
-    return table([*head, "consensus minus influence"], lines)
+    return table([*head, "consensus minus influence", "influence, least and most of the references"], lines)
 
 
 def engine_table(rows: Sequence[Found]) -> str:
@@ -154,8 +160,8 @@ def _difference(one: Found, name: str, digits: int = 2) -> str:
     return "" if one["name"] == "default" else interval(one["minus_default"][name], digits)
 
 
-def _ends(values: Sequence[float]) -> str:
-    return f"{min(values):+.2f}, {max(values):+.2f}"
+def _ends(values: Sequence[float], how: str = "+.2f") -> str:
+    return f"{min(values):{how}}, {max(values):{how}}"
 
 
 def main() -> None:
