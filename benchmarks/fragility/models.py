@@ -1,7 +1,9 @@
 """The models of the study, kept in its working folder: bases, and base models fine-tuned on the whole pool."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.fragility.plan import Plan, Setting
 from curation.demo.answers import accuracy, greedy_answers
@@ -23,6 +25,7 @@ from curation.validation.bank import Bank
 from curation.validation.retrains import BankPlan, retrain
 
 GROUP = "gold"
+PLAIN: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class Studied:
             )
         return folder
 
-    def run(self, setting: Setting, seed: int, **engine: object) -> str:
-        """The run of a reference model, with other settings of the engine where they are given."""
+    def run(self, setting: Setting, seed: int, engine: Mapping[str, Any] = PLAIN) -> str:
+        """The run of the reference model with a seed, with other settings of the engine where they are given."""
         plain = ScoreRequest(
             str(self.reference(setting, seed)),
             scores=("influence", "influence-rank"),
@@ -77,13 +80,11 @@ class Studied:
             dtype="float32",
             device="cpu",
         )
-        return score(self.project, replace(plain, **engine)).run_id  # type: ignore[arg-type]
+        return score(self.project, replace(plain, **engine)).run_id
 
     def bank(self, setting: Setting, parts: int, seeds: int) -> Bank:
         """Models retrained on halves of the pool."""
-        plan = BankPlan(
-            str(self.base(setting.layers)), self.settings(setting), parts, seeds, lora=False, device="cpu"
-        )
+        plan = BankPlan(str(self.base(setting.layers)), self.settings(setting), parts, seeds, device="cpu")
         return retrain(self.project, plan)
 
     def accuracy(self, model: Path) -> float:

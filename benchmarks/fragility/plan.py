@@ -98,5 +98,5 @@ QUICK = Plan(
     parts=4,
     more=4,
     settings=(DEFAULT, Setting("1 layer", layers=1)),
-    engine={name: ENGINE[name] for name in ("default", "attention layers alone")},
+    engine={name: ENGINE[name] for name in ("default", "another sample and labels")},
 )

@@ -95,7 +95,7 @@ def by_engine(studied: Studied) -> Iterator[Found]:
     bank = studied.bank(DEFAULT, plan.more, 2)
     base: tuple[Influence, dict[str, Floats]] | None = None
     for name, engine in plan.engine.items():
-        runs = [studied.run(DEFAULT, seed, **engine) for seed in range(plan.references)]
+        runs = [studied.run(DEFAULT, seed, engine) for seed in range(plan.references)]
         own = influence_of(studied, runs)
         draws = _draws(own, bank, flaws)
         base = base or (own, draws)
