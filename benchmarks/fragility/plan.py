@@ -68,6 +68,7 @@ class Plan:
         base_steps: Optimiser steps of a base model that is not the shipped one.
         training: How models are fine-tuned, but for the weight decay.
         references: Reference models of each setting, with seeds 0, 1, ...
+        engine_references: Those of the default that other settings of the engine score with.
         parts: Random halves that are trained on with one seed, for each setting.
         more: Halves that are trained on with two seeds, for the default alone: for the engine and for single queries.
         settings: The default first.
@@ -81,6 +82,7 @@ class Plan:
     base_steps: int = STEPS
     training: TrainSettings = SETTINGS
     references: int = 3
+    engine_references: int = 1
     parts: int = 40
     more: int = 60
     settings: tuple[Setting, ...] = SETTINGS_STUDIED

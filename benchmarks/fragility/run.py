@@ -44,7 +44,7 @@ def study(plan: Plan, work: Path) -> Iterator[Found]:
 
 
 def _about(plan: Plan) -> Found:
-    names = ("pool", "validation", "test", "base_steps", "references", "parts", "more")
+    names = ("pool", "validation", "test", "base_steps", "references", "engine_references", "parts", "more")
     return {
         "plan": {
             **{name: getattr(plan, name) for name in names},

@@ -86,6 +86,10 @@ def by_setting(studied: Studied) -> Iterator[Found]:
             **asdict(setting),
             **_models(studied, setting),
             **_figures(own, draws, bank, flaws, *base),
+            "between_references": {
+                "influence": agreement(own.mean),
+                "consensus": agreement(own.consensus),
+            },
         }
 
 
@@ -95,7 +99,7 @@ def by_engine(studied: Studied) -> Iterator[Found]:
     bank = studied.bank(DEFAULT, plan.more, 2)
     base: tuple[Influence, dict[str, Floats]] | None = None
     for name, engine in plan.engine.items():
-        runs = [studied.run(DEFAULT, seed, engine) for seed in range(plan.references)]
+        runs = [studied.run(DEFAULT, seed, engine) for seed in range(plan.engine_references)]
         own = influence_of(studied, runs)
         draws = _draws(own, bank, flaws)
         base = base or (own, draws)
@@ -159,9 +163,5 @@ def _figures(
         "with_default": {
             "influence": agreement(own.mean, base.mean),
             "consensus": agreement(own.consensus, base.consensus),
-        },
-        "between_references": {
-            "influence": agreement(own.mean),
-            "consensus": agreement(own.consensus),
         },
     }
