@@ -47,12 +47,6 @@ ENGINE: Mapping[str, Mapping[str, Any]] = {
     "factors of 64 traces": {"factor_traces": 64, "stability": 1.0},
     "factors of 256 traces": {"factor_traces": 256, "stability": 1.0},
     "factors of 1,000 traces": {"factor_traces": 1000, "stability": 1.0},
-    "factors of 1,000, eigenvectors too": {
-        "factor_traces": 1000,
-        "covariance_traces": 1000,
-        "stability": 1.0,
-    },
-    "whole queries": {"tolerance": 0.0},
 }
 
 

@@ -54,7 +54,7 @@ def _about(plan: Plan) -> Found:
         "versions": versions(),
         "hardware": hardware(1),
         "date": now(),
-        "command": "make fragility",
+        "command": f"python -m benchmarks.fragility.run --parts {plan.parts} --more {plan.more}",
     }
 
 

@@ -12,6 +12,7 @@ from benchmarks.fragility.models import GROUP, Studied
 from benchmarks.fragility.plan import DEFAULT, Setting
 from benchmarks.proof.detection import Planted, planted_of
 from curation.demo.flaws import SYSTEMATIC
+from curation.demo.report import auc
 from curation.models.load import load_model
 from curation.scoring.consensus import consensus
 from curation.store.catalogue import open_catalogue
@@ -156,9 +157,7 @@ def _figures(
         "lds_by_reference": [round(one.mean_query, 4) for one in each],
         "lds_single": round(float(np.mean([one.single for one in each])), 4),
         "lds_together": [round(one, 4) for one in (together.mean_query, together.low, together.high)],
-        "auc_by_reference": [
-            interval(auc_draws(one[None], flaws.flawed, ~flaws.flawed))[0] for one in own.mean
-        ],
+        "auc_by_reference": [auc(-one, flaws.flawed, ~flaws.flawed) for one in own.mean],
         "stability": list(own.stability),
         "with_default": {
             "influence": agreement(own.mean, base.mean),
