@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.figures import RESULTS
+from benchmarks.fragility.plan import FULL
 from benchmarks.markdown import filled, interval, table, value
 from benchmarks.measure import ROOT
 
@@ -33,6 +34,7 @@ def page(found: Found) -> str:
             "by_other_parts": f"{found['queries']['by_other_parts']:+.2f}",
             "parts": str(found["plan"]["parts"]),
             "more": str(found["plan"]["more"]),
+            "parts_planned": str(FULL.parts),
             "references": str(found["plan"]["references"]),
             "provenance": provenance(found),
         },
