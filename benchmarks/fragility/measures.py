@@ -53,7 +53,7 @@ def auc_draws(scores: Floats, flawed: Flags, right: Flags) -> Floats:
 
 def interval(draws: Floats) -> list[float]:
     """[value, low, high]: as measured, and the middle 95% of the draws that have a value; NaN where none has."""
-    drawn = draws[np.isfinite(draws)]
+    drawn = draws[1:][np.isfinite(draws[1:])]
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
     return [round(float(one), 4) for one in (draws[0], low, high)]
 
