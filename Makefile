@@ -15,7 +15,7 @@ PARTS ?=
 PEERS  = $(VENV)-peers
 
 .PHONY: install demo test check format lint types unit browser browser-test duckdb-1.5-test real clean screenshots
-.PHONY: proof proof-quick proof-gsm8k peers peers-test bench-engine bench-engine-quick bench-app bench-tables
+.PHONY: proof proof-quick proof-gsm8k fragility fragility-quick peers peers-test bench-engine bench-engine-quick bench-app bench-tables
 
 install: $(VENV)/installed
 
@@ -102,6 +102,14 @@ proof-quick: install
 proof-gsm8k: install
 	$(RUN) -m benchmarks.proof.gsm8k --model "$(MODEL)" --data "$(DATA)"
 	$(RUN) -m benchmarks.proof.page
+
+# How far influence hangs on weight decay, depth, query and the engine's settings; docs/fragility.md is made of it.
+fragility: install
+	$(RUN) -m benchmarks.fragility.run
+	$(RUN) -m benchmarks.fragility.page
+
+fragility-quick: install
+	$(RUN) -m benchmarks.fragility.run --quick
 
 bench-tables: install
 	$(RUN) -m benchmarks.tables

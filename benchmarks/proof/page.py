@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import RESULTS
+from benchmarks.markdown import filled, interval, percent, table, value
 from benchmarks.measure import ROOT
 from benchmarks.proof.detection import AGAINST_RARE, ALL
 from benchmarks.proof.masked import OWN
 from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM
-from benchmarks.tables import row
 
 Found = Mapping[str, Any]
 WORDS = Path(__file__).parent / "words"
@@ -34,10 +34,7 @@ def page(found: Found, gsm8k: Found) -> str:
         "provenance": provenance(found),
         "gsm8k": gsm8k_tables(gsm8k),
     }
-    text = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in sorted(WORDS.glob("*.md")))
-    for name, table in parts.items():
-        text = text.replace(f"{{{{{name}}}}}", table)
-    return f"{text}\n"
+    return filled(WORDS, parts)
 
 
 def accuracy_table(scores: Found) -> str:
@@ -45,26 +42,26 @@ def accuracy_table(scores: Found) -> str:
     shares = list(scores[RANDOM]["accuracy"])
     header = ["recipe"]
     for share in shares:
-        header += [f"accuracy, {_percent(share)} pruned", "minus random", "share of the oracle's gain"]
+        header += [f"accuracy, {percent(share)} pruned", "minus random", "share of the oracle's gain"]
     rows = []
     for name, figures in _best_first(scores, shares[0]):
         line = [f"`{name}`"]
         for share in shares:
             line += [
-                _value(figures["accuracy"].get(share, [None])[0]),
-                _interval(figures.get("minus_random", {}).get(share)),
-                _value(figures.get("oracle_share", {}).get(share), 2),
+                value(figures["accuracy"].get(share, [None])[0]),
+                interval(figures.get("minus_random", {}).get(share)),
+                value(figures.get("oracle_share", {}).get(share), 2),
             ]
         rows.append(line)
     everything = scores[EVERYTHING]["accuracy"]["0"][0]
-    return f"{_table([*header, 'passes'], [[*line, _passes(scores, line[0])] for line in rows])}\n\nTrained on everything, flaws and all: {everything:.3f}."
+    return f"{table([*header, 'passes'], [[*line, _passes(scores, line[0])] for line in rows])}\n\nTrained on everything, flaws and all: {everything:.3f}."
 
 
 def paired_table(default: str, minus: Found) -> str:
     """The default recipe's accuracy minus each other one's."""
     shares = list(next(iter(minus.values())))
-    rows = [[f"`{other}`", *(_interval(of[share]) for share in shares)] for other, of in minus.items()]
-    return _table([f"`{default}` minus", *(f"{_percent(share)} pruned" for share in shares)], rows)
+    rows = [[f"`{other}`", *(interval(of[share]) for share in shares)] for other, of in minus.items()]
+    return table([f"`{default}` minus", *(f"{percent(share)} pruned" for share in shares)], rows)
 
 
 def likelihood_table(scores: Found) -> str:
@@ -72,18 +69,18 @@ def likelihood_table(scores: Found) -> str:
     shares = list(scores[RANDOM]["log_likelihood"])
     header = ["recipe"]
     for share in shares:
-        header += [f"nats a token, {_percent(share)} pruned", "minus random", "share of the oracle's gain"]
+        header += [f"nats a token, {percent(share)} pruned", "minus random", "share of the oracle's gain"]
     rows = []
     for name, figures in _best_first(scores, shares[0], "oracle_share_log_likelihood"):
         line = [f"`{name}`"]
         for share in shares:
             line += [
-                _value(figures["log_likelihood"][share][0], 4),
-                _interval(figures.get("minus_random_log_likelihood", {}).get(share), 4),
-                _value(figures.get("oracle_share_log_likelihood", {}).get(share), 2),
+                value(figures["log_likelihood"][share][0], 4),
+                interval(figures.get("minus_random_log_likelihood", {}).get(share), 4),
+                value(figures.get("oracle_share_log_likelihood", {}).get(share), 2),
             ]
         rows.append(line)
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def detection_table(scores: Found) -> str:
@@ -91,11 +88,11 @@ def detection_table(scores: Found) -> str:
     kinds = list(scores[RANDOM]["auc"])
     ordered = [ALL, AGAINST_RARE, *(kind for kind in kinds if kind not in (ALL, AGAINST_RARE))]
     rows = [
-        [f"`{name}`", *(_value(figures["auc"].get(kind), 2) for kind in ordered)]
+        [f"`{name}`", *(value(figures["auc"].get(kind), 2) for kind in ordered)]
         for name, figures in sorted(scores.items(), key=lambda one: -one[1].get("auc", {}).get(ALL, 0))
         if "auc" in figures
     ]
-    return _table(["recipe", *(f"{kind} flaws" if kind == ALL else kind for kind in ordered)], rows)
+    return table(["recipe", *(f"{kind} flaws" if kind == ALL else kind for kind in ordered)], rows)
 
 
 def kept_table(scores: Found) -> str:
@@ -104,7 +101,7 @@ def kept_table(scores: Found) -> str:
     header = ["recipe"]
     for share in shares:
         header += [
-            f"rare but right kept, {_percent(share)} pruned",
+            f"rare but right kept, {percent(share)} pruned",
             "flawed kept",
             "systematic ones among them",
         ]
@@ -119,7 +116,7 @@ def kept_table(scores: Found) -> str:
                 f"{left['systematic kept']:.1f}",
             ]
         rows.append(line)
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def lds_table(protocol: str, groups: Found) -> str:
@@ -139,7 +136,7 @@ def lds_table(protocol: str, groups: Found) -> str:
             "95% interval",
             "mean LDS of single queries",
         ]
-        lines.append(_table(head, rows))
+        lines.append(table(head, rows))
     return "\n\n".join(lines)
 
 
@@ -157,7 +154,7 @@ def _shown(scores: Found, group: str) -> dict[str, Sequence[float]]:
 def steps_table(found: Found) -> str:
     """How often the worst step of a flagged trace is the planted one."""
     rows = [[name, f"{share:.2f}"] for name, share in found["steps"].items()]
-    return _table([f"worst step of {found['flagged']:,} flagged traces by", "is the planted one"], rows)
+    return table([f"worst step of {found['flagged']:,} flagged traces by", "is the planted one"], rows)
 
 
 def masked_table(masked: Found) -> str:
@@ -174,13 +171,13 @@ def masked_table(masked: Found) -> str:
                 [
                     f"`{name}`",
                     *(
-                        f"{of[share]['accuracy'][0]:.3f}, {_interval(of[share]['minus_everything'])}"
+                        f"{of[share]['accuracy'][0]:.3f}, {interval(of[share]['minus_everything'])}"
                         for share in shares
                     ),
                 ]
             )
-    return _table(
-        ["accuracy, and minus everything", *(f"{_percent(share)} of the tokens" for share in shares)], rows
+    return table(
+        ["accuracy, and minus everything", *(f"{percent(share)} of the tokens" for share in shares)], rows
     )
 
 
@@ -191,11 +188,11 @@ def gsm8k_tables(found: Found) -> str:
         for share, trainings in shares.items():
             accuracy = ", ".join(f"{one[0]:.3f}" for one in trainings)
             likelihood = ", ".join(f"{one[1]:.4f}" for one in trainings)
-            rows.append([f"`{name}`", _percent(share), accuracy, likelihood])
+            rows.append([f"`{name}`", percent(share), accuracy, likelihood])
     kinds = list(next(iter(found["auc"].values())))
-    detected = [[f"`{name}`", *(_value(of[kind], 2) for kind in kinds)] for name, of in found["auc"].items()]
-    trained = _table(["recipe", "pruned", "accuracy, by seed", "nats a token, by seed"], rows)
-    return f"{trained}\n\n{_table(['ROC-AUC', *kinds], detected)}"
+    detected = [[f"`{name}`", *(value(of[kind], 2) for kind in kinds)] for name, of in found["auc"].items()]
+    trained = table(["recipe", "pruned", "accuracy, by seed", "nats a token, by seed"], rows)
+    return f"{trained}\n\n{table(['ROC-AUC', *kinds], detected)}"
 
 
 def provenance(found: Found) -> str:
@@ -220,27 +217,6 @@ def _best_first(scores: Found, share: str, by: str = "oracle_share") -> list[tup
 def _passes(scores: Found, cell: str) -> str:
     passes = scores[cell.strip("`")].get("passes")
     return "-" if passes is None else f"{passes:.1f}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [row(list(header)), row(["---", *["--:"] * (len(header) - 1)])]
-    return "\n".join([*lines, *(row(list(cells)) for cells in rows)])
-
-
-def _percent(share: str) -> str:
-    return f"{float(share):.0%}"
-
-
-def _value(value: float | None, digits: int = 3) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _interval(values: Sequence[float | None] | None, digits: int = 3) -> str:
-    if values is None or values[0] is None:
-        return "-"
-    if values[1] is None or values[2] is None:
-        return f"{values[0]:+.{digits}f}"
-    return f"{values[0]:+.{digits}f} ({values[1]:+.{digits}f} to {values[2]:+.{digits}f})"
 
 
 def main() -> None:

@@ -125,7 +125,7 @@ def _begin(root: Path, pool: Pool) -> Project:
     """Make the project with the files that it reads beside its place: all of it is there, or nothing."""
     files = _Files(root)
     if (root / "project.toml").exists():
-        if not files.pool.exists() or files.pool.read_bytes() != _pool_rows(pool):
+        if not files.pool.exists() or files.pool.read_bytes() != pool_rows(pool):
             raise ProjectError(f"{root} is another project; choose a new folder for the demo.")
         return open_project(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
@@ -134,20 +134,22 @@ def _begin(root: Path, pool: Pool) -> Project:
     shutil.rmtree(part, ignore_errors=True)
     create_project(part, name="Arithmetic with planted flaws", template="plain")
     _Files(part).folder.mkdir()
-    write_whole(_Files(part).pool, _pool_rows(pool))
-    write_whole(_Files(part).gold, _gold_rows(pool))
+    write_whole(_Files(part).pool, pool_rows(pool))
+    write_whole(_Files(part).gold, gold_rows(pool))
     part.rename(root)
     return open_project(root)
 
 
-def _pool_rows(pool: Pool) -> bytes:
+def pool_rows(pool: Pool) -> bytes:
+    """The pool's traces as the JSON lines that `ingest` reads."""
     return _lines(
         {"prompt": trace.prompt, "response": trace.response, "answer": trace.answer, **trace.metadata}
         for trace in pool.traces
     )
 
 
-def _gold_rows(pool: Pool) -> bytes:
+def gold_rows(pool: Pool) -> bytes:
+    """Right completions of the validation problems as the JSON lines that `add_queries` reads."""
     return _lines(
         {"prompt": problem.prompt, "completion": right_response(problem)} for problem in pool.validation
     )

@@ -18,7 +18,7 @@ from curation.demo.tokenizer import make_tokenizer
 from curation.models.train import TrainSettings, train
 
 BASE = Path(__file__).parent / "base"
-STEPS = 1100
+STEPS, LAYERS = 1100, 2
 SETTINGS = TrainSettings(
     learning_rate=3e-3, warmup=0.05, epochs=1, batch_size=64, at_once=64, weight_decay=0.01, seed=0
 )
@@ -30,8 +30,14 @@ def is_known(fact: Fact) -> bool:
     return zlib.crc32(f"{left}{sign}{right}".encode()) % 3 != 0
 
 
-def make_base(output: Path, *, steps: int = STEPS) -> None:
-    """Train the base model from random weights on clean problems; about a minute on one core."""
+def make_base(output: Path, *, steps: int = STEPS, layers: int = LAYERS) -> None:
+    """Train the base model from random weights on clean problems; about a minute on one core.
+
+    Args:
+        output: New folder for it.
+        steps: Optimiser steps.
+        layers: Of the transformer; all else stays as it is.
+    """
     draw = random.Random("base")
     traces = [
         gold_trace(draw_problem(draw, tuple(KNOWN), allowed=is_known))
@@ -42,7 +48,7 @@ def make_base(output: Path, *, steps: int = STEPS) -> None:
         vocab_size=len(tokenizer),
         hidden_size=64,
         intermediate_size=128,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         max_position_embeddings=256,
         tie_word_embeddings=False,

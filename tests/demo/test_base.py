@@ -33,6 +33,17 @@ def test_making_the_base_is_deterministic_and_writes_a_whole_model(tmp_path: Pat
     assert load_model(str(tmp_path / "one")).tokenizer.eos_token == "<eos>"
 
 
+def test_a_base_of_another_depth_differs_in_its_depth_alone(tmp_path: Path) -> None:
+    shipped = json.loads((BASE / "config.json").read_text())
+    make_base(tmp_path / "plain", steps=1)
+    assert json.loads((tmp_path / "plain" / "config.json").read_text()) == shipped
+    make_base(tmp_path / "deep", steps=1, layers=4)
+    deep = json.loads((tmp_path / "deep" / "config.json").read_text())
+    differs = {name for name in deep.keys() | shipped.keys() if deep.get(name) != shipped.get(name)}
+    assert differs == {"num_hidden_layers"}
+    assert sum("q_proj" in name for name in load_file(tmp_path / "deep" / "model.safetensors")) == 4
+
+
 @pytest.mark.parametrize("completion", ["The answer is 7.", "First, 4 + 3 = 7.\nThe answer is 7."])
 def test_grading_reads_the_last_line(completion: str) -> None:
     from curation.demo.answers import grade
