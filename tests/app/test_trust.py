@@ -20,7 +20,7 @@ def test_every_finding_stands_on_the_page_with_its_verdict(open_app: Open, proje
     findings = trust(catalogue, runs(catalogue)[0])
     catalogue.close()
     said = words(open_app(project.root, "trust"))
-    assert len(findings) == 6
+    assert len(findings) == 7
     for one in findings:
         assert f"**{one.question}** \u2002 {VERDICT_MARKS[one.verdict]}" in said
     assert "fewer than four" not in said
