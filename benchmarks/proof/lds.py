@@ -23,7 +23,7 @@ from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.frame import frame_of
 from curation.validation.bank import Bank
 from curation.validation.lds import Floats, lds
-from curation.validation.lds_report import LdsRow, lds_report
+from curation.validation.lds_report import lds_report
 from curation.validation.retrains import BankPlan, retrain
 
 KRONFLUENCE = "kronfluence: EK-FAC"
@@ -82,18 +82,14 @@ def _by_group(built: Built, bank: Bank, means: Sequence[str], theirs: dict[str, 
     catalogue = open_catalogue(built.project)
     try:
         group_of = dict(catalogue.rows('SELECT query_id, "group" FROM queries'))
-        rows = [
-            row
-            for run_id in (built.wider_run_id, built.trajectory_run_id)
-            for row in _rows(catalogue, run_id, bank)
-        ]
+        wider = lds_report(catalogue, built.wider_run_id, bank)
+        rows = [*wider.rows, *lds_report(catalogue, built.trajectory_run_id, bank).rows]
         for run_id in means:
             rows += [
                 replace(row, score=f"{row.score} of three models")
-                for row in _rows(catalogue, run_id, bank)
+                for row in lds_report(catalogue, run_id, bank).rows
                 if row.score.partition("/")[0] in OF_THREE
             ]
-        ceilings = lds_report(catalogue, built.wider_run_id, bank).ceilings
     finally:
         catalogue.close()
     found: dict[str, Any] = {}
@@ -109,12 +105,8 @@ def _by_group(built: Built, bank: Bank, means: Sequence[str], theirs: dict[str, 
         if group in theirs:
             one = lds(theirs[group][None], bank.inside, bank.log_likelihood.mean(1)[:, columns])
             scores[KRONFLUENCE] = [one.mean_query, one.low, one.high, one.single]
-        found[group] = {"ceiling": ceilings.get(group), "scores": scores}
+        found[group] = {"ceiling": wider.ceilings.get(group), "scores": scores}
     return found
-
-
-def _rows(catalogue: Catalogue, run_id: str, bank: Bank) -> list[LdsRow]:
-    return list(lds_report(catalogue, run_id, bank).rows)
 
 
 def kronfluence_scores(catalogue: Catalogue, built: Built, peers: Path, work: Path) -> dict[str, Floats]:

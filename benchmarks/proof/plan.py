@@ -8,10 +8,11 @@ from curation.models.sampling import Sampling
 from curation.models.train import TrainSettings
 
 RANDOM, ORACLE, EVERYTHING = "random", "oracle", "everything"
-# The recipe that the product recommends, and the same over three reference models that differ by their seed.
+# The recipe that the product recommends.
 DEFAULT = "influence-consensus"
 # Seeds of the two further reference models of the ensemble.
 SEEDS = (1, 2)
+# Recipes that are compared over three reference models, too.
 OF_THREE = {name: f"{name} of three models" for name in (DEFAULT, "influence")}
 # The curvature at the end of the training, and Adam's steps at its checkpoints: two views of the same question.
 WITH_LESS = f"rank-average:{DEFAULT}/gold+less/gold"

@@ -68,7 +68,9 @@ def coverage(session: Session, choice: StepChoice) -> None:
 def split_all(session: Session) -> str:
     """The command that makes a run as the chosen one with the steps of all traces."""
     run = session.run
-    given = ["--model", run.model, *(["--adapter", run.adapter] if run.adapter else [])] if run else []
+    # The mean of several runs has no model of its own; its members are scored anew, each with its own.
+    model = run.model if run and len(run.members) == 1 else "MODEL"
+    given = ["--model", model, *(["--adapter", run.adapter] if run.adapter else [])] if run else []
     return command_line("score", session.project, [*given, "--steps", "all"])
 
 
