@@ -23,6 +23,7 @@ WITHOUT_RUN = {
     "review": "the Runs page starts a run",
     "plane": "the Runs page starts a run",
     "map": "the Runs page starts one",
+    "steps": "the Runs page starts a run",
     "select": "run curation score",
     "compare": "run curation score",
     "export": "run curation score",
