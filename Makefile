@@ -14,7 +14,7 @@ REAL_FLAGS ?=
 PARTS ?=
 PEERS  = $(VENV)-peers
 
-.PHONY: install demo test check format lint types unit browser browser-test duckdb-1.5-test real clean screenshots
+.PHONY: install demo test slow-test check format lint types unit browser browser-test duckdb-1.5-test real clean screenshots
 .PHONY: proof proof-quick proof-gsm8k fragility fragility-quick peers peers-test bench-engine bench-engine-quick bench-app bench-tables
 
 install: $(VENV)/installed
@@ -28,8 +28,14 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install
 	$(RUN) -m curation.cli demo demo-project --app --port $(PORT)
 
+# One thread a worker: small models are slower where threads of two workers take turns.
+PYTEST = OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
+
 test: install
-	$(RUN) -m pytest -m "not browser and not peers"
+	$(PYTEST) -m "not slow and not browser and not peers"
+
+slow-test: install
+	$(PYTEST) --dist worksteal -m slow
 
 check: install format lint types test
 
@@ -60,7 +66,7 @@ duckdb-1.5-test: install
 	  > "$$(echo $(VENV)-duckdb15/lib/python*/site-packages)/first.pth"
 	$(VENV)-duckdb15/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-installed "duckdb>=1.5,<1.6"
 	$(VENV)-duckdb15/bin/python -c "import duckdb; assert duckdb.__version__.startswith('1.5'), duckdb.__version__"
-	$(VENV)-duckdb15/bin/python -m pytest -m "not browser and not peers" tests/store tests/selection tests/export tests/scoring
+	$(subst $(RUN),$(VENV)-duckdb15/bin/python,$(PYTEST)) -m "not browser and not peers" tests/store tests/selection tests/export tests/scoring
 
 real: install
 	MODEL="$(MODEL)" DATA="$(DATA)" PROJECT="$(REAL)" PYTHON="$(RUN)" FLAGS="$(REAL_FLAGS)" bash benchmarks/real.sh

@@ -87,6 +87,7 @@ def chosen(app: AppTest, key: str, label: str) -> AppTest:
         return app.run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_every_widget_can_be_used(open_app: Open, full: Project, page: str) -> None:
     open_app(full.root)  # Reads the project; the tabs below find it read.

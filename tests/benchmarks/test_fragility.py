@@ -79,6 +79,7 @@ def test_a_setting_that_is_the_default_differs_from_it_by_nothing() -> None:
     assert interval(draws[0] - draws[1]) == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_whole_study_in_small_goes_on_where_it_was(tmp_path: Path) -> None:
     found = list(study(QUICK, tmp_path))
     whole = found[-1]

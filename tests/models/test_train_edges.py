@@ -123,6 +123,7 @@ def test_a_training_takes_the_steps_that_it_is_told(tmp_path: Path, count: int) 
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lora", [False, True])
 def test_the_same_call_writes_the_same_bytes_in_every_process(tmp_path: Path, lora: bool) -> None:
     if lora:

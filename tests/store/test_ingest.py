@@ -299,6 +299,7 @@ print(json.dumps([done.added, size, time.monotonic() - start, grown]))
 """
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_of_two_kilobytes_take_under_a_minute_in_bounded_memory(
     project: Project, tmp_path: Path
 ) -> None:
