@@ -28,7 +28,7 @@ from curation.store.decisions import decide, undo
 from curation.store.project import open_project
 from curation.store.search import Search, search_slices
 from curation.store.view import View
-from curation.ui import cached, scores, selected, session, split_figure
+from curation.ui import cached, kept_steps, scores, selected, session, split_figure
 from curation.ui.listing import listing_of
 from curation.ui.region import inside_selection
 from curation.ui.session import Session
@@ -91,6 +91,13 @@ def veto_and_go_on(opened: Session, view: View, trace_id: str) -> str:
     return following
 
 
+def move_share(opened: Session, score: str, share: float) -> None:
+    """What page Steps says of a share: how many steps of how many traces, and their tokens."""
+    choice = kept_steps.pool_of(opened, score, None).choose(share)
+    assert choice.traces
+    assert choice.tokens
+
+
 def timed(work: Callable[[], object]) -> Took:
     """What a call took, all threads counted."""
     start, used = time.perf_counter(), time.process_time()
@@ -133,6 +140,9 @@ def measure(root: Path) -> dict[str, list[Took]]:
         found["lasso"] = each(
             partial(inside_selection, circle(size), places.x, places.y) for size in (2.0, 8.0, 40.0)
         )
+    by_step = kept_steps.scores_by_step(session_)[0]
+    vetoes = each(partial(move_share, session_, by_step, share) for share in (0.05, 0.01, 0.1, 0.2, 0.02))
+    found["first steps"], found["steps"] = vetoes[:1], vetoes[1:]
     pages = show_page(session_, view, 9)
     found["read"] = each(partial(read_trace, session_, trace_id) for trace_id in pages[:10])
     found["veto"] = each(partial(veto_and_go_on, session_, view, trace_id) for trace_id in pages[:10])

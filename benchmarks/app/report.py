@@ -13,6 +13,8 @@ BUDGETS = {
     "sort by another score": (0.3, "sort", "sort"),
     "next page": (0.3, "page", "page"),
     "move a threshold: counts and histogram": (0.15, "threshold", "threshold"),
+    "read the steps of all traces, once": (None, "first steps", None),
+    "move the share of vetoed steps": (None, "steps", None),
     "substring search over all texts": (3.0, "search", "search"),
     "give up a search": (None, "search, longest time to a cancel", "search, cleared while it runs"),
     "lasso on the map, over all traces": (1.0, "lasso", "lasso"),
