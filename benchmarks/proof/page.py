@@ -17,8 +17,8 @@ Found = Mapping[str, Any]
 WORDS = Path(__file__).parent / "words"
 
 
-def page(found: Found, gsm8k: Found) -> str:
-    """The whole page: words from benchmarks/proof/words, tables from the figures of the demo's pools and of GSM8K."""
+def page(found: Found, gsm8k: Found, gentle: Found) -> str:
+    """The whole page: words from benchmarks/proof/words, tables from the figures of the demo's pools, of GSM8K and of a gentler training."""
     parts = {
         "accuracy": accuracy_table(found["scores"]),
         "paired": paired_table(found["default"], found["default_minus"]),
@@ -33,6 +33,7 @@ def page(found: Found, gsm8k: Found) -> str:
         "masked": masked_table(found.get("masked", {})),
         "provenance": provenance(found),
         "gsm8k": gsm8k_tables(gsm8k),
+        "gentle": gentle_tables(gentle),
     }
     return filled(WORDS, parts)
 
@@ -225,8 +226,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS / "proof.json")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "proof.md")
     args = parser.parse_args()
-    gsm8k = json.loads((RESULTS / "gsm8k.json").read_text())
-    args.output.write_text(page(json.loads(args.results.read_text()), gsm8k), encoding="utf-8")
+    beside = [json.loads((RESULTS / f"{name}.json").read_text()) for name in ("gsm8k", "gentle")]
+    args.output.write_text(page(json.loads(args.results.read_text()), *beside), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -58,9 +58,8 @@ def lds(scores: Floats, inside: NDArray[np.bool_], measured: Floats, seed: int =
         ]
     )
     low, high = np.nanquantile(drawn, [0.025, 0.975]) if np.isfinite(drawn).any() else (np.nan, np.nan)
-    return Lds(
-        _spearman(mean_predicted, mean_measured), float(low), float(high), float(np.nanmean(single)), parts
-    )
+    alone = float(np.nanmean(single)) if np.isfinite(single).any() else np.nan
+    return Lds(_spearman(mean_predicted, mean_measured), float(low), float(high), alone, parts)
 
 
 def ceiling(log_likelihood: Floats) -> float | None:

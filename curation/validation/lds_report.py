@@ -76,7 +76,7 @@ def lds_report(catalogue: Catalogue, run_id: str, bank: Bank) -> LdsReport:
     of_group = dict(catalogue.rows('SELECT query_id, "group" FROM queries'))
     for group in dict.fromkeys(name.partition("/")[2] for name in names if name.startswith(ALONG)):
         of_queries = query_values(catalogue, run_id, group, frame.names)
-        split = f"{INFLUENCE}{group}" in names
+        split = f"{INFLUENCE}{group}" in names and bool(of_queries.query_ids)
         asked = (
             of_queries.query_ids if split else [one for one in bank.query_ids if of_group.get(one) == group]
         )
@@ -92,7 +92,7 @@ def lds_report(catalogue: Catalogue, run_id: str, bank: Bank) -> LdsReport:
             scores[:, inside] = of_queries.values[[of_queries.query_ids.index(one) for one in known]]
             found = [LdsRow(f"{INFLUENCE}{group}", group, lds(scores, bank.inside, measured[:, columns]))]
         for name in names:
-            if name != f"{INFLUENCE}{group}":
+            if not split or name != f"{INFLUENCE}{group}":
                 values = score_by_trace(catalogue, run_id, name)[None]
                 found.append(LdsRow(name, group, lds(values, bank.inside, measured[:, columns])))
         rows += sorted(found, key=lambda row: -np.nan_to_num(row.lds.mean_query, nan=-2.0))

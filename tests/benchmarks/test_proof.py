@@ -130,8 +130,8 @@ def test_no_pool_is_both_chosen_on_and_reported() -> None:
 
 def test_what_is_published_is_what_was_found() -> None:
     kept = json.loads((RESULTS / "proof.json").read_text())
-    gsm8k = json.loads((RESULTS / "gsm8k.json").read_text())
-    assert (ROOT / "docs/proof.md").read_text(encoding="utf-8") == page(kept, gsm8k)
+    beside = [json.loads((RESULTS / f"{name}.json").read_text()) for name in ("gsm8k", "gentle")]
+    assert (ROOT / "docs/proof.md").read_text(encoding="utf-8") == page(kept, *beside)
     assert json.loads(FILE.read_text()) == shipped(kept)
     assert proved().default == kept["default"] == DEFAULT == next(iter(RECIPES))
 

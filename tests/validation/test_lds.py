@@ -113,7 +113,10 @@ def _by_hand(project: Project, plan: BankPlan, output: Path, *, shuffled: bool =
     return [found[name] for name in sorted(found)]
 
 
-def test_a_run_along_a_training_is_measured_without_influence(project: Project) -> None:
+@pytest.mark.parametrize("names", [("trajectory/gold", "tracin/gold"), ("influence/gold", "perplexity")])
+def test_a_run_that_kept_no_single_queries_is_measured_by_its_means(
+    project: Project, names: tuple[str, str]
+) -> None:
     catalogue = open_catalogue(project)
     frame = frame_of(catalogue)
     queries = sorted(query.query_id for query in load_queries(catalogue))
@@ -122,13 +125,13 @@ def test_a_run_along_a_training_is_measured_without_influence(project: Project) 
     scores = random.normal(size=len(frame))
     by_trace = dict(zip(frame.names, scores.tolist(), strict=True))
     other = {name: -value for name, value in by_trace.items()}
-    add_run(project, "run-2", {"trajectory/gold": by_trace, "tracin/gold": other})
+    add_run(project, "run-2", dict(zip(names, (by_trace, other), strict=True)))
     inside = np.stack([random.permutation(len(frame)) < 30 for _ in range(40)])
     bank = Bank(tuple(queries), inside, np.repeat((inside @ scores)[:, None, None], len(queries), 2))
     catalogue = open_catalogue(project)
     rows = {row.score: row.lds.mean_query for row in lds_report(catalogue, "run-2", bank).rows}
     catalogue.close()
-    assert rows == {"trajectory/gold": pytest.approx(1.0), "tracin/gold": pytest.approx(-1.0)}
+    assert rows == {names[0]: pytest.approx(1.0), names[1]: pytest.approx(-1.0)}
 
 
 def test_every_score_of_a_run_is_measured_and_trust_says_so(project: Project) -> None:
