@@ -99,7 +99,12 @@ def _model(folder: Path, project: Project, name: str, seed: int) -> Path:
     if not output.exists():
         settings = replace(TRAININGS[name], seed=seed)
         train(
-            str(BASE), selected_traces(project, None), output, template=project.template, settings=settings, device="cpu"
+            str(BASE),
+            selected_traces(project, None),
+            output,
+            template=project.template,
+            settings=settings,
+            device="cpu",
         )
     return output
 
@@ -157,7 +162,10 @@ def gentle_tables(found: dict[str, Any]) -> str:
             cells = [name, f"`{form}/gold`"]
             for against in trained:
                 one = [figures[0] for kept, figures in of["lds"][against]["one"] if kept == form]
-                cells += [f"{min(one):+.2f} to {max(one):+.2f}", interval(of["lds"][against]["mean"][form], 2)]
+                cells += [
+                    f"{min(one):+.2f} to {max(one):+.2f}",
+                    interval(of["lds"][against]["mean"][form], 2),
+                ]
             rows.append([*cells[:2], str(len(one)), *cells[2:]])
     first = ["training", "learning rate", "passes", "accuracy", "by seed", "two seeds on one half agree"]
     second = ["made by", "score", "replays or models"]

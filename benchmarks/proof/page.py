@@ -10,6 +10,7 @@ from benchmarks.figures import RESULTS
 from benchmarks.markdown import filled, interval, percent, table, value
 from benchmarks.measure import ROOT
 from benchmarks.proof.detection import AGAINST_RARE, ALL
+from benchmarks.proof.gentle import gentle_tables
 from benchmarks.proof.masked import OWN
 from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM
 
