@@ -97,7 +97,7 @@ def models_finding(models: int, agreed: Mapping[str, float | None]) -> Finding:
     if first is None:
         words = (
             "Not known: this run is by one model. Train others with --seed, score with each, and put the runs together with "
-            "`curation ensemble`: it says how far they agree, and their mean ranks better than one."
+            "`curation ensemble`: it says how far they agree, and their mean hangs less on one training."
         )
         return Finding(question, "not known", words)
     verdict = high_is_good(first, OTHER_MODELS)
