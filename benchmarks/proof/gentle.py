@@ -35,7 +35,7 @@ from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
 from curation.validation.answers import Asking
 from curation.validation.bank import Bank
-from curation.validation.lds_report import lds_report
+from curation.validation.lds_report import LdsReport, lds_report
 from curation.validation.measure import measure
 from curation.validation.problems import Problem
 from curation.validation.retrains import BankPlan, retrain
@@ -46,6 +46,7 @@ TRAININGS = {DEFAULT: SETTINGS, GENTLE: replace(SETTINGS, learning_rate=SETTINGS
 REPLAYS = {DEFAULT: 3, GENTLE: 9}
 MODELS, ACCURACIES = 3, 4
 HALVES, SEEDS = 48, 2
+POOL = FULL.pools[0]
 FORMS = (
     "metagradient",
     "metagradient-early",
@@ -60,8 +61,7 @@ FORMS = (
 
 def prove(folder: Path) -> dict[str, Any]:
     """Train, go back and measure, with one thread."""
-    pool = FULL.pools[0]
-    settings = DemoSettings(pool.seed, pool.mix, FULL.validation, SETTINGS, CHECKPOINTS)
+    settings = DemoSettings(POOL.seed, POOL.mix, FULL.validation, SETTINGS, CHECKPOINTS)
     project = build_demo(folder / "project", settings=settings)
     found: dict[str, Any] = {}
     with one_thread():
@@ -74,17 +74,18 @@ def prove(folder: Path) -> dict[str, Any]:
             models = [_model(folder, project, name, seed) for seed in range(ACCURACIES)]
             scored = [_score(project, model) for model in models[:MODELS]]
             means = [ensemble(project, runs).run_id, ensemble(project, scored).run_id]
+            alone = {against: _reports(project, [*runs, *scored], bank) for against, bank in banks.items()}
             found[name] = {
                 "settings": asdict(of),
                 "accuracy": [_accuracy(project, model) for model in models],
                 "lds": {
                     against: {
-                        "one": list(_lds(project, [*runs, *scored], bank)),
-                        "mean": dict(_lds(project, means, bank)),
+                        "one": list(_on_gold(alone[against])),
+                        "mean": dict(_on_gold(_reports(project, means, bank))),
                     }
                     for against, bank in banks.items()
                 },
-                "agree": _agreement(project, runs[0], banks[name]),
+                "agree": alone[name][0].ceilings["gold"],
             }
     return found
 
@@ -115,31 +116,27 @@ def _score(project: Project, model: Path) -> str:
 
 
 def _accuracy(project: Project, model: Path) -> float | None:
-    pool = make_pool(FULL.pools[0].seed, mix=FULL.pools[0].mix, validation=FULL.validation, test=FULL.test)
+    pool = make_pool(POOL.seed, mix=POOL.mix, validation=FULL.validation, test=FULL.test)
     test = [Problem(one.prompt, right_response(one), one.answer) for one in pool.test]
     loaded = load_model(str(model), device="cpu")
     return measure(loaded, test, template=project.template, asking=Asking(96)).accuracy
 
 
-def _lds(project: Project, runs: Sequence[str], bank: Bank) -> Iterator[tuple[str, list[float]]]:
+def _reports(project: Project, runs: Sequence[str], bank: Bank) -> list[LdsReport]:
+    catalogue = open_catalogue(project)
+    try:
+        return [lds_report(catalogue, run_id, bank) for run_id in runs]
+    finally:
+        catalogue.close()
+
+
+def _on_gold(reports: Sequence[LdsReport]) -> Iterator[tuple[str, list[float]]]:
     """The form of each score on gold, with its LDS of the mean query and the interval's ends."""
-    catalogue = open_catalogue(project)
-    try:
-        for run_id in runs:
-            for row in lds_report(catalogue, run_id, bank).rows:
-                form, _, group = row.score.partition("/")
-                if form in FORMS and group == row.group == "gold":
-                    yield form, [row.lds.mean_query, row.lds.low, row.lds.high]
-    finally:
-        catalogue.close()
-
-
-def _agreement(project: Project, run_id: str, bank: Bank) -> float | None:
-    catalogue = open_catalogue(project)
-    try:
-        return lds_report(catalogue, run_id, bank).ceilings["gold"]
-    finally:
-        catalogue.close()
+    for report in reports:
+        for row in report.rows:
+            form, _, group = row.score.partition("/")
+            if form in FORMS and group == row.group == "gold":
+                yield form, [row.lds.mean_query, row.lds.low, row.lds.high]
 
 
 def gentle_tables(found: dict[str, Any]) -> str:
