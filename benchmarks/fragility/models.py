@@ -84,7 +84,14 @@ class Studied:
 
     def bank(self, setting: Setting, parts: int, seeds: int) -> Bank:
         """Models retrained on halves of the pool."""
-        plan = BankPlan(str(self.base(setting.layers)), self.settings(setting), parts, seeds, device="cpu")
+        plan = BankPlan(
+            str(self.base(setting.layers)),
+            self.settings(setting),
+            parts,
+            seeds,
+            device="cpu",
+            equal_steps=False,
+        )
         return retrain(self.project, plan)
 
     def accuracy(self, model: Path) -> float:

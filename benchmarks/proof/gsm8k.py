@@ -2,8 +2,8 @@
 
     python -m benchmarks.proof.gsm8k --model FOLDER --data FOLDER [--work FOLDER] [--output FILE] [--trainings N]
 
-The first problems of GSM8K with a quarter of the solutions spoilt; an adapter is trained on all of them, scores them,
-and then one is trained on what each recipe keeps. Everything is kept in the working folder, and a stopped run
+The first short problems of GSM8K with a quarter of the solutions spoilt; an adapter is trained on all of them, scores
+them, and then one is trained on what each recipe keeps. Everything is kept in the working folder, and a stopped run
 continues where it was.
 """
 
@@ -11,69 +11,62 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.figures import RESULTS
+from benchmarks.markdown import interval, percent, table, value
 from benchmarks.measure import ROOT, hardware, now, versions
 from benchmarks.proof.detection import order_of
+from benchmarks.proof.gsm8k_pool import QUERIES, SHORT, SPOILT, TEST, TRACES, build
 from benchmarks.proof.plan import DEFAULT, ORACLE, RANDOM
-from benchmarks.proof.spoilt import NONE, spoilt
+from benchmarks.proof.spoilt import NONE
 from curation.demo.report import auc
 from curation.models.load import fingerprint
-from curation.models.train import LORA, train
+from curation.models.train import LORA
 from curation.scoring.progress import Reporter
-from curation.scoring.request import ScoreRequest
-from curation.scoring.score import score
 from curation.selection.choose import order_by_lot
 from curation.selection.recipes import Recipe
-from curation.selection.traces import read_traces
 from curation.store.catalogue import Catalogue, open_catalogue
 from curation.store.frame import frame_of
-from curation.store.ingest import ingest
-from curation.store.project import Project, create_project, open_project
 from curation.store.publish import write_whole
-from curation.store.queries import add_queries
-from curation.traces.trace import Trace
 from curation.validation.answers import Asking
 from curation.validation.arms import Arm, make_arm
-from curation.validation.problems import Problem, read_problems
+from curation.validation.compare import paired
+from curation.validation.problems import Problem
+from curation.validation.trial import Trial
 from curation.validation.trials import Training, read_trial, run_trial, trial_path
 
-TRACES, SPOILT, QUERIES, TEST = 160, 40, 48, 64
 SETTINGS = replace(LORA, learning_rate=1e-3, epochs=1)
 RECIPES = (DEFAULT, "mid-ppl", "rds+")
 # Share pruned and seed, in the order in which they are trained: the share that is spoilt first.
 TRAININGS = ((0.25, 0), (0.25, 1), (0.5, 0), (0.5, 1))
-ASKING = Asking(max_new_tokens=160)
+ASKING = Asking(max_new_tokens=128)
 
 
-def build(folder: Path, model: str, data: Path) -> tuple[Project, str, list[Problem]]:
-    """The project with its run, and the problems on which accuracy is measured; or what is there of them."""
-    there = (folder / "project.toml").exists()
-    project = open_project(folder) if there else create_project(folder, name="GSM8K, a quarter spoilt")
-    made = folder / "made"
-    made.mkdir(exist_ok=True)
-    write_whole(made / "traces.jsonl", _lines(spoilt(_rows(data / "train.jsonl", 0, TRACES), SPOILT)))
-    write_whole(made / "queries.jsonl", _lines(_rows(data / "test.jsonl", 0, QUERIES)))
-    write_whole(made / "test.jsonl", _lines(_rows(data / "test.jsonl", QUERIES, TEST)))
-    ingest(project, str(made / "traces.jsonl"))
-    add_queries(project, str(made / "queries.jsonl"), group="gold")
-    adapter = made / "adapter"
-    if not adapter.exists():
-        train(model, _texts(project), adapter, template=project.template, settings=SETTINGS, lora=True)
-    if not project.runs:
-        score(project, ScoreRequest(model, adapter=str(adapter), dtype="float32", steps="none"))
-    return project, project.runs[0].stem, read_problems(str(made / "test.jsonl"))
+@dataclass(frozen=True)
+class Measurement:
+    """What came of one training.
+
+    Attributes:
+        trial: Its accuracy and log-likelihood.
+        tokens: Of the problems' solutions.
+        of_problems: Log-likelihood of each problem's solution, in nats.
+    """
+
+    trial: Trial
+    tokens: int
+    of_problems: Sequence[float]
 
 
 def prove(folder: Path, model: str, data: Path, trainings: int) -> dict[str, Any]:
     """Train on every choice, as often as asked for, and put together what came of it."""
-    project, run_id, problems = build(folder, model, data)
+    project, run_id, problems = build(folder, model, data, SETTINGS)
     (project.root / "validation").mkdir(exist_ok=True)
     training = Training(
         model,
@@ -91,15 +84,44 @@ def prove(folder: Path, model: str, data: Path, trainings: int) -> dict[str, Any
                 for (kind,) in catalogue.rows("SELECT metadata ->> 'planted' FROM traces ORDER BY trace_id")
             ]
         )
-        trained: dict[str, dict[str, list[list[float | None]]]] = {}
+        trained: dict[str, dict[str, list[Measurement]]] = {}
         for share, seed in TRAININGS[:trainings]:
             for arm in _arms(catalogue, run_id, kinds, 1 - share, seed):
                 found = _trained(catalogue, arm, seed, training, problems)
                 trained.setdefault(arm.name, {}).setdefault(f"{share:g}", []).append(found)
-                print(share, seed, arm.name, found, flush=True)
-        return {"trained": trained, "auc": _detection(catalogue, run_id, kinds)}
+                print(share, seed, arm.name, found.trial.accuracy, found.trial.log_likelihood, flush=True)
+        return {**_summary(trained), "auc": _detection(catalogue, run_id, kinds)}
     finally:
         catalogue.close()
+
+
+def _summary(trained: Mapping[str, Mapping[str, Sequence[Measurement]]]) -> dict[str, Any]:
+    """Arm -> share -> [accuracy, nats a token] of each training, and nats a token minus random with its interval.
+
+    The interval is over problems, of the mean over trainings: it says what other problems would show of these very
+    trainings, and nothing of other trainings.
+    """
+    values = {
+        name: {
+            share: [[one.trial.accuracy, one.trial.log_likelihood] for one in found]
+            for share, found in shares.items()
+        }
+        for name, shares in trained.items()
+    }
+    minus: dict[str, dict[str, list[float | None]]] = {}
+    for name, shares in trained.items():
+        for share, found in shares.items() if name != RANDOM else ():
+            random = trained[RANDOM][share]
+            difference = paired(_by_problem(found), _by_problem(random))
+            length = found[0].tokens / len(found[0].of_problems)
+            ends = (difference.mean, difference.low, difference.high)
+            minus.setdefault(name, {})[share] = [None if end is None else end / length for end in ends]
+    return {"trained": values, "minus_random": minus}
+
+
+def _by_problem(found: Sequence[Measurement]) -> list[float]:
+    """Log-likelihood of each problem's solution, in nats, mean over trainings."""
+    return [fmean(one) for one in zip(*(one.of_problems for one in found), strict=True)]
 
 
 def _arms(
@@ -116,15 +138,17 @@ def _arms(
 
 def _trained(
     catalogue: Catalogue, arm: Arm, seed: int, training: Training, problems: Sequence[Problem]
-) -> list[float | None]:
-    """[accuracy, log-likelihood a token] after training on an arm."""
-    trial = read_trial(trial_path(catalogue.project, arm, seed, training, problems), arm)
+) -> Measurement:
+    """What came of training on an arm, now or in an earlier call."""
+    path = trial_path(catalogue.project, arm, seed, training, problems)
+    trial = read_trial(path, arm)
     if trial is None:
         report = Reporter(catalogue.project.root / "validation" / "progress.json")
         trial = run_trial(
             catalogue, arm, seed, training, problems, report=report, stage=f"{arm.name}, seed {seed}"
         )
-    return [trial.accuracy, trial.log_likelihood]
+    measured = json.loads(path.read_text(encoding="utf-8"))["measured"]
+    return Measurement(trial, measured["tokens"], measured["of_problems"])
 
 
 def _detection(
@@ -143,21 +167,19 @@ def _detection(
     return found
 
 
-def _texts(project: Project) -> list[Trace]:
-    catalogue = open_catalogue(project)
-    try:
-        return read_traces(catalogue, frame_of(catalogue).names)
-    finally:
-        catalogue.close()
-
-
-def _rows(path: Path, start: int, count: int) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for place, line in enumerate(lines) if start <= place < start + count]
-
-
-def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+def gsm8k_tables(found: Mapping[str, Any]) -> str:
+    """What training on each choice came to, trainings side by side, and what was found of the spoilt ones."""
+    rows = []
+    for share in found["trained"][RANDOM]:
+        for name, shares in found["trained"].items():
+            accuracy = ", ".join(f"{one[0]:.3f}" for one in shares[share])
+            likelihood = ", ".join(f"{one[1]:.4f}" for one in shares[share])
+            minus = interval(found["minus_random"].get(name, {}).get(share), 4)
+            rows.append([f"`{name}`", percent(share), likelihood, minus, accuracy])
+    head = ["recipe", "pruned", "nats a token, by seed", "minus random", "accuracy, by seed"]
+    kinds = list(next(iter(found["auc"].values())))
+    detected = [[f"`{name}`", *(value(of[kind], 2) for kind in kinds)] for name, of in found["auc"].items()]
+    return f"{table(head, rows)}\n\n{table(['ROC-AUC', *kinds], detected)}"
 
 
 def main() -> None:
@@ -176,7 +198,7 @@ def main() -> None:
         "hardware": hardware(os.cpu_count() or 1),
         "versions": versions(),
         "model": Path(asked.model).name,
-        "made_of": {"traces": TRACES, "spoilt": SPOILT, "queries": QUERIES, "test": TEST},
+        "made_of": {"longest": SHORT, "traces": TRACES, "spoilt": SPOILT, "queries": QUERIES, "test": TEST},
         "settings": {"learning_rate": SETTINGS.learning_rate, "passes": SETTINGS.epochs},
         **prove(asked.work, asked.model, asked.data, asked.trainings),
     }

@@ -30,8 +30,14 @@ KRONFLUENCE = "kronfluence: EK-FAC"
 # Families that the means of three runs have a row of.
 OF_THREE = ("influence", "trajectory", "tracin")
 GROUPS = ("gold", "correct", "incorrect")
-# Whether every half draws its order anew, or all see the traces of one order in that order.
-PROTOCOLS = {"order drawn": True, "order fixed": False}
+# What all halves have in common: as many steps as the whole pool takes, as many passes over themselves, or these and the
+# order of their traces. The first is how the recipes are trained, and the figure of a score.
+PROTOCOLS = {
+    "equal steps": {"equal_steps": True},
+    "equal passes": {"equal_steps": False},
+    "equal passes in one order": {"equal_steps": False, "shuffled": False},
+}
+MAIN_PROTOCOL = "equal steps"
 
 
 def prove_lds(built: Built, plan: Plan, peers: Path | None, work: Path) -> dict[str, Any]:
@@ -48,13 +54,11 @@ def prove_lds(built: Built, plan: Plan, peers: Path | None, work: Path) -> dict[
         means = (built.ensemble_run_id, _trajectories(built, plan))
         theirs = kronfluence_scores(catalogue, built, peers, work) if peers else {}
         found: dict[str, Any] = {}
-        for protocol, shuffled in PROTOCOLS.items():
+        for protocol, of in PROTOCOLS.items():
             with one_thread():
                 bank = retrain(
                     built.project,
-                    BankPlan(
-                        str(BASE), plan.settings, plan.parts, plan.part_seeds, device="cpu", shuffled=shuffled
-                    ),
+                    BankPlan(str(BASE), plan.settings, plan.parts, plan.part_seeds, device="cpu", **of),
                 )
             found[protocol] = _by_group(built, bank, means, theirs)
         return found

@@ -11,6 +11,7 @@ from benchmarks.markdown import filled, interval, percent, table, value
 from benchmarks.measure import ROOT
 from benchmarks.proof.detection import AGAINST_RARE, ALL
 from benchmarks.proof.gentle import gentle_tables
+from benchmarks.proof.gsm8k import gsm8k_tables
 from benchmarks.proof.masked import OWN
 from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM
 
@@ -181,20 +182,6 @@ def masked_table(masked: Found) -> str:
     return table(
         ["accuracy, and minus everything", *(f"{percent(share)} of the tokens" for share in shares)], rows
     )
-
-
-def gsm8k_tables(found: Found) -> str:
-    """What training on each choice came to, a pair of trainings side by side, and what was found of the spoilt ones."""
-    rows = []
-    for name, shares in found["trained"].items():
-        for share, trainings in shares.items():
-            accuracy = ", ".join(f"{one[0]:.3f}" for one in trainings)
-            likelihood = ", ".join(f"{one[1]:.4f}" for one in trainings)
-            rows.append([f"`{name}`", percent(share), accuracy, likelihood])
-    kinds = list(next(iter(found["auc"].values())))
-    detected = [[f"`{name}`", *(value(of[kind], 2) for kind in kinds)] for name, of in found["auc"].items()]
-    trained = table(["recipe", "pruned", "accuracy, by seed", "nats a token, by seed"], rows)
-    return f"{trained}\n\n{table(['ROC-AUC', *kinds], detected)}"
 
 
 def provenance(found: Found) -> str:

@@ -21,7 +21,7 @@ from benchmarks.figures import RESULTS
 from benchmarks.measure import ROOT, hardware, now, versions
 from benchmarks.proof.built import build
 from benchmarks.proof.costs import passes_of
-from benchmarks.proof.lds import prove_lds
+from benchmarks.proof.lds import MAIN_PROTOCOL, prove_lds
 from benchmarks.proof.plan import CHOSEN_ON, DEFAULT, ENSEMBLES, FULL, OF_THREE, QUICK, RANDOM, Plan, PoolPlan
 from benchmarks.proof.pool import prove_pool
 from benchmarks.proof.shipped import ship
@@ -53,10 +53,9 @@ def put_together(
 ) -> dict[str, Any]:
     """The content of proof.json."""
     scores = summary(pools)
-    drawn = lds["order drawn"]
     for name, figures in scores.items():
         score, group = _score_of(name)
-        if (of_group := drawn.get(group, {}).get("scores", {})) and score in of_group:
+        if (of_group := lds[MAIN_PROTOCOL].get(group, {}).get("scores", {})) and score in of_group:
             figures["lds"] = of_group[score][:3]
         figures["passes"] = passes.get(name)
     return {

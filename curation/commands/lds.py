@@ -19,7 +19,7 @@ def lds(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings on each part.")] = 1,
     share: Annotated[float, typer.Option(min=0, max=1, help="Of the traces, in a part.")] = 0.5,
     lora: training.Lora = False,
-    epochs: Annotated[float | None, typer.Option(help="Passes over a part.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over all traces.")] = None,
     learning_rate: training.LearningRate = None,
     warmup: training.Warmup = None,
     batch_size: training.BatchSize = None,
@@ -32,6 +32,13 @@ def lds(
         typer.Option(
             "--shuffled/--fixed-order",
             help="Draw each training's order of traces, or keep one order for all.",
+        ),
+    ] = True,
+    equal_steps: Annotated[
+        bool,
+        typer.Option(
+            "--equal-steps/--equal-epochs",
+            help="As many optimiser steps on a part as on all traces, or as many passes over it.",
         ),
     ] = True,
     device: DeviceOption = "auto",
@@ -59,7 +66,7 @@ def lds(
             optimizer=optimizer,
             eps=eps,
         )
-        plan = BankPlan(model, settings, models, seeds, share, lora, device, shuffled)
+        plan = BankPlan(model, settings, models, seeds, share, lora, device, shuffled, equal_steps)
     opened = open_project(project)
     catalogue = open_catalogue(opened)
     try:

@@ -74,6 +74,10 @@ class TrainSettings:
                 "make the batch a multiple of that."
             )
 
+    def steps(self, traces: int) -> int:
+        """Optimiser steps that the epochs are on so many traces, the last batch of an epoch being a smaller one."""
+        return math.ceil(self.epochs * math.ceil(traces / self.batch_size))
+
     def deciding(self) -> dict[str, Any]:
         """The settings by name, for a hash that names what is kept: those of `LATER` only where they are not at their default.
 

@@ -26,6 +26,8 @@ class Measured:
         accuracy: Share of the graded problems that the model answers right; None if none can be graded.
         graded: How many problems that were.
         answers: Every answer of the model, with its verdict.
+        of_problems: Log-likelihood of each problem's solution, in nats over all of its tokens; None where it is too long.
+            Differences of two models have far less spread over problems than the values themselves.
     """
 
     log_likelihood: float
@@ -34,6 +36,7 @@ class Measured:
     accuracy: float | None
     graded: int
     answers: tuple[Answer, ...]
+    of_problems: tuple[float | None, ...]
 
 
 def measure(
@@ -55,6 +58,7 @@ def measure(
     for batch in batches_of(model, fitting, LIKELIHOOD_BUDGET):
         fused_pass(model, batch, [likelihood])
     tokens = int(likelihood.tokens.sum())
+    each = iter(likelihood.nll.tolist())
     gradable = [one for one in problems if one.reference]
     answers = [one for batch in answer_batches(model, gradable, template, asking) for one in batch]
     right = sum(bool(one.is_correct) for one in answers)
@@ -65,4 +69,5 @@ def measure(
         accuracy=right / len(answers) if answers else None,
         graded=len(answers),
         answers=tuple(answers),
+        of_problems=tuple(-next(each) if len(one) <= model.max_tokens else None for one in encoded),
     )

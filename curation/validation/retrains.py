@@ -48,6 +48,8 @@ class BankPlan:
         device: Where they are measured.
         shuffled: Whether a training draws the order of its traces by its seed. If not, all parts see the traces of one
             order by lot, another one for each seed: parts then differ in their traces alone.
+        equal_steps: Whether a part takes as many optimiser steps as the settings' epochs are over the whole pool, as the
+            trials of a validation do. If not, it takes the epochs over itself, and a part of half the pool learns half as long.
     """
 
     model: str
@@ -58,6 +60,7 @@ class BankPlan:
     lora: bool = False
     device: str = "auto"
     shuffled: bool = True
+    equal_steps: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -127,8 +130,9 @@ def _train_one(catalogue: Catalogue, plan: BankPlan, number: int, seed: int, pat
     traces = read_traces(catalogue, ids)
     if not plan.shuffled:
         traces = [traces[place] for place in order_by_lot(seed, ids)]
+    steps = settings.steps(len(frame)) if plan.equal_steps else None
     try:
-        train(plan.model, traces, output, template=template, settings=settings, lora=plan.lora)
+        train(plan.model, traces, output, template=template, settings=settings, lora=plan.lora, steps=steps)
         model = load_model(
             plan.model if plan.lora else str(output),
             adapter=str(output) if plan.lora else "",
@@ -171,6 +175,8 @@ def bank_key(catalogue: Catalogue, plan: BankPlan) -> str:
         "share": plan.share,
         "template": catalogue.project.template,
         "traces": hashlib.sha256(frame_of(catalogue).ids.tobytes()).hexdigest(),
+        # Banks from before there was a choice took equal epochs, and are still found.
+        **({"equal_steps": True} if plan.equal_steps else {}),
         "queries": [one for (one,) in catalogue.rows("SELECT query_id FROM queries ORDER BY query_id")],
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]

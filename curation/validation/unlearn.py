@@ -121,13 +121,12 @@ def unlearn(
 
 
 def _training(asked: Unlearning, traces: int) -> Training:
-    a_pass = -(-traces // asked.settings.batch_size)
     return Training(
         model=asked.model,
         revision=fingerprint(Path(asked.model).expanduser()),
         settings=asked.settings,
         lora=False,
-        steps=max(1, round(asked.settings.epochs * a_pass)),
+        steps=asked.settings.steps(traces),
         asking=asked.asking,
         device=asked.device,
     )

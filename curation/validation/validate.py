@@ -85,13 +85,12 @@ def _training(catalogue: Catalogue, comparison: Comparison) -> Training:
     traces = int(catalogue.rows("SELECT count(*) FROM traces")[0][0])
     if not traces:
         raise ScoringError("The project has no traces; bring some in with `curation ingest PROJECT SOURCE`.")
-    a_pass = -(-traces // comparison.settings.batch_size)
     return Training(
         model=comparison.model,
         revision=fingerprint(Path(comparison.model).expanduser()),
         settings=comparison.settings,
         lora=comparison.lora,
-        steps=max(1, round(comparison.settings.epochs * a_pass)),
+        steps=comparison.settings.steps(traces),
         asking=comparison.asking,
         device=comparison.device,
     )

@@ -43,7 +43,7 @@ def names(catalogue: Catalogue, settings: TrainSettings) -> tuple[str, str, str]
     problems = [Problem("1 + 1 = ?", "2", "2")]
     return (
         trial_path(catalogue.project, Arm("all", None, ("a", "b")), 1, training, problems).name,
-        bank_key(catalogue, BankPlan("model", settings, lora=True)),
+        bank_key(catalogue, BankPlan("model", settings, lora=True, equal_steps=False)),
         run_key(settings),
     )
 

@@ -21,7 +21,7 @@ from curation.store.queries import load_queries
 from curation.validation.bank import Bank
 from curation.validation.lds import Lds, ceiling, lds
 from curation.validation.lds_report import LdsReport, LdsRow, keep_report, kept_report, lds_report
-from curation.validation.retrains import BankPlan, part_of, retrain
+from curation.validation.retrains import BankPlan, bank_key, part_of, retrain
 from curation.validation.training_finding import retraining_finding
 from tests.projects import add_run
 from tests.validation.project import scored_project
@@ -92,7 +92,28 @@ def test_a_bank_is_deterministic_resumed_and_grows(tmp_path: Path, project: Proj
     np.testing.assert_allclose(first.log_likelihood[0, 0], by_hand, rtol=1e-3)
 
 
-def _by_hand(project: Project, plan: BankPlan, output: Path, *, shuffled: bool = True) -> list[float]:
+def test_a_part_takes_the_steps_of_the_whole_or_its_own_passes(
+    tmp_path: Path, project: Project, base: str
+) -> None:
+    """60 traces in batches of 16 are four steps, the 30 of a half two: as many as two passes over the half."""
+    plan = BankPlan(base, SETTINGS, models=2, device="cpu")
+    own = replace(plan, equal_steps=False)
+    catalogue = open_catalogue(project)
+    assert bank_key(catalogue, plan) != bank_key(catalogue, own)
+    catalogue.close()
+    steps, epochs, twice = (
+        retrain(project, one).log_likelihood
+        for one in (plan, own, replace(own, settings=replace(SETTINGS, epochs=2)))
+    )
+    np.testing.assert_array_equal(steps, twice)
+    assert not np.allclose(steps, epochs, rtol=1e-3)
+    by_hand = _by_hand(project, own, tmp_path / "by-hand", steps=None)
+    np.testing.assert_allclose(epochs[0, 0], by_hand, rtol=1e-3)
+
+
+def _by_hand(
+    project: Project, plan: BankPlan, output: Path, *, shuffled: bool = True, steps: int | None = 4
+) -> list[float]:
     """Log-likelihood of each query after training on part 0, by transformers alone."""
     catalogue = open_catalogue(project)
     ids = frame_of(catalogue).names_of(np.flatnonzero(part_of(catalogue, 0, plan.share)))
@@ -100,7 +121,7 @@ def _by_hand(project: Project, plan: BankPlan, output: Path, *, shuffled: bool =
     if not shuffled:
         traces = [traces[place] for place in order_by_lot(0, ids)]
     settings = replace(plan.settings, shuffled=shuffled)
-    train(plan.model, traces, output, template="plain", settings=settings)
+    train(plan.model, traces, output, template="plain", settings=settings, steps=steps)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(output), AutoTokenizer.from_pretrained(output)
     found = {}
     for query in load_queries(catalogue):

@@ -38,7 +38,7 @@ class Schedule:
 
 def schedule_of(settings: TrainSettings, traces: int) -> Schedule:
     """The schedule of a training on so many traces."""
-    steps = math.ceil(settings.epochs * math.ceil(traces / settings.batch_size))
+    steps = settings.steps(traces)
     batches = _batches(settings, traces)
     return Schedule(tuple(next(batches) for _ in range(steps)), _rates(settings, steps))
 
