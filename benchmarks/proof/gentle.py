@@ -3,15 +3,17 @@
     python -m benchmarks.proof.gentle [--work FOLDER] [--output FILE]
 
 The demo's own training, and one with a quarter of its learning rate that goes over the pool twice as often: their accuracy, how far
-two trainings on one half agree, and how well what goes back through them predicts trainings on halves. All is kept in
-the working folder, and a stopped run continues where it was.
+two trainings on one part agree, and how well what goes back through them predicts trainings on parts: on halves, for as
+many steps or passes as the pool is trained on, and on nine tenths. All is kept in the working folder, and a stopped run
+continues where it was.
 """
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from benchmarks.figures import RESULTS
@@ -35,6 +37,7 @@ from curation.store.catalogue import open_catalogue
 from curation.store.project import Project
 from curation.validation.answers import Asking
 from curation.validation.bank import Bank
+from curation.validation.lds import ceiling
 from curation.validation.lds_report import LdsReport, lds_report
 from curation.validation.measure import measure
 from curation.validation.problems import Problem
@@ -45,7 +48,14 @@ TRAININGS = {DEFAULT: SETTINGS, GENTLE: replace(SETTINGS, learning_rate=SETTINGS
 # Replays of each training, which differ by their seed; reference models of each, for influence.
 REPLAYS = {DEFAULT: 3, GENTLE: 9}
 MODELS, ACCURACIES = 3, 4
-HALVES, SEEDS = 48, 2
+PARTS, SEEDS = 48, 2
+# What is to be predicted: trainings on random parts of the pool.
+BANKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "default, halves": (DEFAULT, {}),
+    "gentle, halves": (GENTLE, {}),
+    "gentle, halves at equal passes": (GENTLE, {"equal_steps": False}),
+    "gentle, nine tenths": (GENTLE, {"share": 0.9}),
+}
 POOL = FULL.pools[0]
 FORMS = (
     "metagradient",
@@ -63,31 +73,42 @@ def prove(folder: Path) -> dict[str, Any]:
     """Train, go back and measure, with one thread."""
     settings = DemoSettings(POOL.seed, POOL.mix, FULL.validation, SETTINGS, CHECKPOINTS)
     project = build_demo(folder / "project", settings=settings)
-    found: dict[str, Any] = {}
     with one_thread():
         banks = {
-            name: retrain(project, BankPlan(str(BASE), of, HALVES, SEEDS, device="cpu"))
-            for name, of in TRAININGS.items()
+            name: retrain(project, BankPlan(str(BASE), TRAININGS[of], PARTS, SEEDS, device="cpu", **how))
+            for name, (of, how) in BANKS.items()
         }
-        for name, of in TRAININGS.items():
-            runs = [_replay(project, of, seed) for seed in range(REPLAYS[name])]
-            models = [_model(folder, project, name, seed) for seed in range(ACCURACIES)]
-            scored = [_score(project, model) for model in models[:MODELS]]
-            means = [ensemble(project, runs).run_id, ensemble(project, scored).run_id]
-            alone = {against: _reports(project, [*runs, *scored], bank) for against, bank in banks.items()}
-            found[name] = {
-                "settings": asdict(of),
-                "accuracy": [_accuracy(project, model) for model in models],
-                "lds": {
-                    against: {
-                        "one": list(_on_gold(alone[against])),
-                        "mean": dict(_on_gold(_reports(project, means, bank))),
-                    }
-                    for against, bank in banks.items()
-                },
-                "agree": alone[name][0].ceilings["gold"],
+        trainings = {name: _training(folder, project, name, banks) for name in TRAININGS}
+    catalogue = open_catalogue(project)
+    try:
+        gold = {name for (name,) in catalogue.rows("SELECT query_id FROM queries WHERE \"group\" = 'gold'")}
+    finally:
+        catalogue.close()
+    agree = {
+        name: ceiling(bank.log_likelihood[:, :, [one in gold for one in bank.query_ids]])
+        for name, bank in banks.items()
+    }
+    return {"trainings": trainings, "agree": agree}
+
+
+def _training(folder: Path, project: Project, name: str, banks: Mapping[str, Bank]) -> dict[str, Any]:
+    """A training's settings and accuracy, and for each bank the LDS of each of its replays and models and of their means."""
+    settings = TRAININGS[name]
+    runs = [_replay(project, settings, seed) for seed in range(REPLAYS[name])]
+    models = [_model(folder, project, name, seed) for seed in range(ACCURACIES)]
+    scored = [_score(project, model) for model in models[:MODELS]]
+    means = [ensemble(project, runs).run_id, ensemble(project, scored).run_id]
+    return {
+        "settings": asdict(settings),
+        "accuracy": [_accuracy(project, model) for model in models],
+        "lds": {
+            bank: {
+                "one": list(_on_gold(_reports(project, [*runs, *scored], kept))),
+                "mean": dict(_on_gold(_reports(project, means, kept))),
             }
-    return found
+            for bank, kept in banks.items()
+        },
+    }
 
 
 def _replay(project: Project, settings: TrainSettings, seed: int) -> str:
@@ -139,36 +160,37 @@ def _on_gold(reports: Sequence[LdsReport]) -> Iterator[tuple[str, list[float]]]:
                 yield form, [row.lds.mean_query, row.lds.low, row.lds.high]
 
 
-def gentle_tables(found: dict[str, Any]) -> str:
-    """What the trainings are like, and what predicts them."""
-    trained = found["trainings"]
+def gentle_tables(found: Mapping[str, Any]) -> str:
+    """What the trainings are like, how far trainings on parts repeat, and what predicts them."""
+    trainings, agree = found["trainings"], found["agree"]
     about = [
         [
             name,
             f"{of['settings']['learning_rate']:g}",
             f"{of['settings']['epochs']:g}",
-            f"{sum(of['accuracy']) / len(of['accuracy']):.3f}",
+            f"{fmean(of['accuracy']):.3f}",
             " ".join(f"{one:.3f}" for one in of["accuracy"]),
-            value(of["agree"], 2),
         ]
-        for name, of in trained.items()
+        for name, of in trainings.items()
     ]
-    rows = []
-    for name, of in trained.items():
+    alone, means = [], []
+    for name, of in trainings.items():
         for form in FORMS:
-            cells = [name, f"`{form}/gold`"]
-            for against in trained:
-                one = [figures[0] for kept, figures in of["lds"][against]["one"] if kept == form]
-                cells += [
-                    f"{min(one):+.2f} to {max(one):+.2f}",
-                    interval(of["lds"][against]["mean"][form], 2),
-                ]
-            rows.append([*cells[:2], str(len(one)), *cells[2:]])
-    first = ["training", "learning rate", "passes", "accuracy", "by seed", "two seeds on one half agree"]
-    second = ["made by", "score", "replays or models"]
-    for against in trained:
-        second += [f"{against} halves: each alone", "their mean"]
-    return f"{table(first, about)}\n\n{table(second, rows)}"
+            ones = {
+                bank: [lds for kept, (lds, _, _) in of["lds"][bank]["one"] if kept == form] for bank in agree
+            }
+            start = [name, f"`{form}/gold`", str(len(next(iter(ones.values()))))]
+            alone.append([*start, *(f"{min(one):+.2f} to {max(one):+.2f}" for one in ones.values())])
+            means.append([*start, *(interval(of["lds"][bank]["mean"][form], 2) for bank in agree)])
+    bound = ["two seeds agree at", "", "", *(value(one, 2) for one in agree.values())]
+    head = ["made by", "LDS of", "how many", *agree]
+    return "\n\n".join(
+        [
+            table(["training", "learning rate", "passes", "accuracy", "by seed"], about),
+            f"The mean over replays or models:\n\n{table(head, [bound, *means])}",
+            f"Each of them alone, lowest and highest:\n\n{table(head, alone)}",
+        ]
+    )
 
 
 def main() -> None:
@@ -178,11 +200,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "gentle.json")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    trainings = prove(args.work)
     about = {"when": now(), "hardware": hardware(1), "versions": versions()}
-    made_of = {"halves": HALVES, "seeds": SEEDS, "test": FULL.test}
-    args.output.write_text(json.dumps({**about, "made_of": made_of, "trainings": trainings}, indent=1) + "\n")
-    print(gentle_tables({"trainings": trainings}))
+    found = {**about, "made_of": {"parts": PARTS, "seeds": SEEDS, "test": FULL.test}, **prove(args.work)}
+    args.output.write_text(json.dumps(found, indent=1) + "\n")
+    print(gentle_tables(found))
 
 
 if __name__ == "__main__":

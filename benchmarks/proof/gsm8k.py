@@ -9,14 +9,15 @@ continues where it was.
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.figures import RESULTS
@@ -45,7 +46,7 @@ from curation.validation.trials import Training, read_trial, run_trial, trial_pa
 SETTINGS = replace(LORA, learning_rate=1e-3, epochs=1)
 RECIPES = (DEFAULT, "mid-ppl", "rds+")
 # Share pruned and seed, in the order in which they are trained: the share that is spoilt first.
-TRAININGS = ((0.25, 0), (0.25, 1), (0.5, 0), (0.5, 1))
+ROUNDS = ((0.25, 0), (0.25, 1), (0.5, 0), (0.5, 1))
 ASKING = Asking(max_new_tokens=128)
 
 
@@ -64,8 +65,8 @@ class Measurement:
     of_problems: Sequence[float]
 
 
-def prove(folder: Path, model: str, data: Path, trainings: int) -> dict[str, Any]:
-    """Train on every choice, as often as asked for, and put together what came of it."""
+def prove(folder: Path, model: str, data: Path) -> Iterator[dict[str, Any]]:
+    """Train on every choice, and after each training put together what is known."""
     project, run_id, problems = build(folder, model, data, SETTINGS)
     (project.root / "validation").mkdir(exist_ok=True)
     training = Training(
@@ -73,7 +74,7 @@ def prove(folder: Path, model: str, data: Path, trainings: int) -> dict[str, Any
         fingerprint(Path(model)),
         SETTINGS,
         lora=True,
-        steps=-(-TRACES // SETTINGS.batch_size),
+        steps=SETTINGS.steps(TRACES),
         asking=ASKING,
     )
     catalogue = open_catalogue(project)
@@ -84,13 +85,14 @@ def prove(folder: Path, model: str, data: Path, trainings: int) -> dict[str, Any
                 for (kind,) in catalogue.rows("SELECT metadata ->> 'planted' FROM traces ORDER BY trace_id")
             ]
         )
+        detected = _detection(catalogue, run_id, kinds)
         trained: dict[str, dict[str, list[Measurement]]] = {}
-        for share, seed in TRAININGS[:trainings]:
+        for share, seed in ROUNDS:
             for arm in _arms(catalogue, run_id, kinds, 1 - share, seed):
                 found = _trained(catalogue, arm, seed, training, problems)
                 trained.setdefault(arm.name, {}).setdefault(f"{share:g}", []).append(found)
                 print(share, seed, arm.name, found.trial.accuracy, found.trial.log_likelihood, flush=True)
-        return {**_summary(trained), "auc": _detection(catalogue, run_id, kinds)}
+                yield {**_summary(trained), "auc": detected}
     finally:
         catalogue.close()
 
@@ -111,7 +113,7 @@ def _summary(trained: Mapping[str, Mapping[str, Sequence[Measurement]]]) -> dict
     minus: dict[str, dict[str, list[float | None]]] = {}
     for name, shares in trained.items():
         for share, found in shares.items() if name != RANDOM else ():
-            random = trained[RANDOM][share]
+            random = trained[RANDOM][share][: len(found)]
             difference = paired(_by_problem(found), _by_problem(random))
             length = found[0].tokens / len(found[0].of_problems)
             ends = (difference.mean, difference.low, difference.high)
@@ -172,6 +174,8 @@ def gsm8k_tables(found: Mapping[str, Any]) -> str:
     rows = []
     for share in found["trained"][RANDOM]:
         for name, shares in found["trained"].items():
+            if share not in shares:
+                continue
             accuracy = ", ".join(f"{one[0]:.3f}" for one in shares[share])
             likelihood = ", ".join(f"{one[1]:.4f}" for one in shares[share])
             minus = interval(found["minus_random"].get(name, {}).get(share), 4)
@@ -189,20 +193,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "proof" / "gsm8k")
     parser.add_argument("--output", type=Path, default=RESULTS / "gsm8k.json")
-    parser.add_argument(
-        "--trainings", type=int, default=len(TRAININGS), help="so many of the shares and seeds"
-    )
+    parser.add_argument("--trainings", type=int, help="stop after so many; all if not given")
     asked = parser.parse_args()
-    found = {
+    about = {
         "when": now(),
-        "hardware": hardware(os.cpu_count() or 1),
+        "hardware": hardware(torch.get_num_threads()),
         "versions": versions(),
         "model": Path(asked.model).name,
         "made_of": {"longest": SHORT, "traces": TRACES, "spoilt": SPOILT, "queries": QUERIES, "test": TEST},
         "settings": {"learning_rate": SETTINGS.learning_rate, "passes": SETTINGS.epochs},
-        **prove(asked.work, asked.model, asked.data, asked.trainings),
     }
-    write_whole(asked.output, f"{json.dumps(found, indent=1)}\n".encode())
+    for found in islice(prove(asked.work, asked.model, asked.data), asked.trainings):
+        write_whole(asked.output, f"{json.dumps({**about, **found}, indent=1)}\n".encode())
 
 
 if __name__ == "__main__":
