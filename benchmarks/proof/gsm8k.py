@@ -92,16 +92,16 @@ def prove(folder: Path, model: str, data: Path) -> Iterator[dict[str, Any]]:
                 found = _trained(catalogue, arm, seed, training, problems)
                 trained.setdefault(arm.name, {}).setdefault(f"{share:g}", []).append(found)
                 print(share, seed, arm.name, found.trial.accuracy, found.trial.log_likelihood, flush=True)
-                yield {**_summary(trained), "auc": detected}
+                yield {**compared(trained), "auc": detected}
     finally:
         catalogue.close()
 
 
-def _summary(trained: Mapping[str, Mapping[str, Sequence[Measurement]]]) -> dict[str, Any]:
+def compared(trained: Mapping[str, Mapping[str, Sequence[Measurement]]]) -> dict[str, Any]:
     """Arm -> share -> [accuracy, nats a token] of each training, and nats a token minus random with its interval.
 
     The interval is over problems, of the mean over trainings: it says what other problems would show of these very
-    trainings, and nothing of other trainings.
+    trainings, and nothing of other trainings. An arm is compared with random's trainings with its own seeds.
     """
     values = {
         name: {
