@@ -104,7 +104,7 @@ proof: peers
 proof-quick: install
 	$(RUN) -m benchmarks.proof.run --quick
 
-# The same in small on GSM8K with a real model, a quarter of the solutions spoilt: an hour and a half on two cores.
+# The same in small on GSM8K with a real model, a quarter of the solutions spoilt: by estimate four hours of a free core.
 proof-gsm8k: install
 	$(RUN) -m benchmarks.proof.gsm8k --model "$(MODEL)" --data "$(DATA)"
 	$(RUN) -m benchmarks.proof.page

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from curation.validation.lds import spearman
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 DRAWS = 1_000
@@ -68,14 +70,6 @@ def correlation_draws(one: Floats, other: Floats) -> Floats:
     """(1 + DRAWS,) Spearman's correlation of (N,) with (N,): as measured, then with the N drawn anew."""
     some = _draws(len(one))
     return spearman(one[some], other[some])
-
-
-def spearman(one: Floats, other: Floats) -> Floats:
-    """Spearman's correlation along the last axis; NaN where one of the two is constant."""
-    first, second = (rankdata(x, axis=-1) - (x.shape[-1] + 1) / 2 for x in (one, other))
-    with np.errstate(invalid="ignore"):
-        found: Floats = (first * second).sum(-1) / np.sqrt((first**2).sum(-1) * (second**2).sum(-1))
-    return found
 
 
 def _draws(count: int) -> NDArray[np.int64]:

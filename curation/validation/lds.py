@@ -44,22 +44,14 @@ def lds(scores: Floats, inside: NDArray[np.bool_], measured: Floats, seed: int =
         seed: Of the bootstrap.
     """
     predicted = inside.astype(np.float64) @ np.nan_to_num(scores).T
-    single = [
-        _spearman(predicted[:, min(query, predicted.shape[1] - 1)], measured[:, query])
-        for query in range(measured.shape[1])
-    ]
+    single = spearman(predicted.T, measured.T)
     mean_predicted, mean_measured = predicted.mean(1), measured.mean(1)
-    random = np.random.default_rng(seed)
     parts = len(inside)
-    drawn = np.array(
-        [
-            _spearman(mean_predicted[some], mean_measured[some])
-            for some in random.integers(0, parts, (DRAWS, parts))
-        ]
-    )
+    some = np.random.default_rng(seed).integers(0, parts, (DRAWS, parts))
+    drawn = spearman(mean_predicted[some], mean_measured[some])
     low, high = np.nanquantile(drawn, [0.025, 0.975]) if np.isfinite(drawn).any() else (np.nan, np.nan)
     alone = float(np.nanmean(single)) if np.isfinite(single).any() else np.nan
-    return Lds(_spearman(mean_predicted, mean_measured), float(low), float(high), alone, parts)
+    return Lds(float(spearman(mean_predicted, mean_measured)), float(low), float(high), alone, parts)
 
 
 def ceiling(log_likelihood: Floats) -> float | None:
@@ -70,11 +62,12 @@ def ceiling(log_likelihood: Floats) -> float | None:
     """
     if log_likelihood.shape[1] < 2:
         return None
-    return _spearman(log_likelihood[:, 0].mean(-1), log_likelihood[:, 1].mean(-1))
+    return float(spearman(log_likelihood[:, 0].mean(-1), log_likelihood[:, 1].mean(-1)))
 
 
-def _spearman(one: Floats, other: Floats) -> float:
-    ranks = rankdata(one), rankdata(other)
-    if min(np.ptp(rank) for rank in ranks) == 0:
-        return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+def spearman(one: Floats, other: Floats) -> Floats:
+    """Spearman's correlation along the last axis; NaN where one of the two is constant."""
+    first, second = (rankdata(x, axis=-1) - (x.shape[-1] + 1) / 2 for x in (one, other))
+    with np.errstate(invalid="ignore"):
+        found: Floats = (first * second).sum(-1) / np.sqrt((first**2).sum(-1) * (second**2).sum(-1))
+    return found
