@@ -9,11 +9,10 @@ continues where it was.
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.figures import RESULTS
-from benchmarks.markdown import interval, percent, table, value
 from benchmarks.measure import ROOT, hardware, now, versions
 from benchmarks.proof.detection import order_of
+from benchmarks.proof.gsm8k_found import Measurement, compared
 from benchmarks.proof.gsm8k_pool import QUERIES, SHORT, SPOILT, TEST, TRACES, build
 from benchmarks.proof.plan import DEFAULT, ORACLE, RANDOM
 from benchmarks.proof.spoilt import NONE
@@ -38,9 +37,7 @@ from curation.store.frame import frame_of
 from curation.store.publish import write_whole
 from curation.validation.answers import Asking
 from curation.validation.arms import Arm, make_arm
-from curation.validation.compare import paired
 from curation.validation.problems import Problem
-from curation.validation.trial import Trial
 from curation.validation.trials import Training, read_trial, run_trial, trial_path
 
 SETTINGS = replace(LORA, learning_rate=1e-3, epochs=1)
@@ -48,21 +45,6 @@ RECIPES = (DEFAULT, "mid-ppl", "rds+")
 # Share pruned and seed, in the order in which they are trained: the share that is spoilt first.
 ROUNDS = ((0.25, 0), (0.25, 1), (0.5, 0), (0.5, 1))
 ASKING = Asking(max_new_tokens=128)
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What came of one training.
-
-    Attributes:
-        trial: Its accuracy and log-likelihood.
-        tokens: Of the problems' solutions.
-        of_problems: Log-likelihood of each problem's solution, in nats.
-    """
-
-    trial: Trial
-    tokens: int
-    of_problems: Sequence[float]
 
 
 def prove(folder: Path, model: str, data: Path) -> Iterator[dict[str, Any]]:
@@ -95,35 +77,6 @@ def prove(folder: Path, model: str, data: Path) -> Iterator[dict[str, Any]]:
                 yield {**compared(trained), "auc": detected}
     finally:
         catalogue.close()
-
-
-def compared(trained: Mapping[str, Mapping[str, Sequence[Measurement]]]) -> dict[str, Any]:
-    """Arm -> share -> [accuracy, nats a token] of each training, and nats a token minus random with its interval.
-
-    The interval is over problems, of the mean over trainings: it says what other problems would show of these very
-    trainings, and nothing of other trainings. An arm is compared with random's trainings with its own seeds.
-    """
-    values = {
-        name: {
-            share: [[one.trial.accuracy, one.trial.log_likelihood] for one in found]
-            for share, found in shares.items()
-        }
-        for name, shares in trained.items()
-    }
-    minus: dict[str, dict[str, list[float | None]]] = {}
-    for name, shares in trained.items():
-        for share, found in shares.items() if name != RANDOM else ():
-            random = trained[RANDOM][share][: len(found)]
-            difference = paired(_by_problem(found), _by_problem(random))
-            length = found[0].tokens / len(found[0].of_problems)
-            ends = (difference.mean, difference.low, difference.high)
-            minus.setdefault(name, {})[share] = [None if end is None else end / length for end in ends]
-    return {"trained": values, "minus_random": minus}
-
-
-def _by_problem(found: Sequence[Measurement]) -> list[float]:
-    """Log-likelihood of each problem's solution, in nats, mean over trainings."""
-    return [fmean(one) for one in zip(*(one.of_problems for one in found), strict=True)]
 
 
 def _arms(
@@ -167,23 +120,6 @@ def _detection(
             str(kind): auc(place, kinds == kind, kinds == NONE) for kind in sorted(set(kinds) - {NONE})
         }
     return found
-
-
-def gsm8k_tables(found: Mapping[str, Any]) -> str:
-    """What training on each choice came to, trainings side by side, and what was found of the spoilt ones."""
-    rows = []
-    for share in found["trained"][RANDOM]:
-        for name, shares in found["trained"].items():
-            if share not in shares:
-                continue
-            accuracy = ", ".join(f"{one[0]:.3f}" for one in shares[share])
-            likelihood = ", ".join(f"{one[1]:.4f}" for one in shares[share])
-            minus = interval(found["minus_random"].get(name, {}).get(share), 4)
-            rows.append([f"`{name}`", percent(share), likelihood, minus, accuracy])
-    head = ["recipe", "pruned", "nats a token, by seed", "minus random", "accuracy, by seed"]
-    kinds = list(next(iter(found["auc"].values())))
-    detected = [[f"`{name}`", *(value(of[kind], 2) for kind in kinds)] for name, of in found["auc"].items()]
-    return f"{table(head, rows)}\n\n{table(['ROC-AUC', *kinds], detected)}"
 
 
 def main() -> None:

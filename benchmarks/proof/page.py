@@ -11,7 +11,7 @@ from benchmarks.markdown import filled, interval, percent, table, value
 from benchmarks.measure import ROOT
 from benchmarks.proof.detection import AGAINST_RARE, ALL
 from benchmarks.proof.gentle import gentle_tables
-from benchmarks.proof.gsm8k import gsm8k_tables
+from benchmarks.proof.gsm8k_found import gsm8k_tables
 from benchmarks.proof.masked import OWN
 from benchmarks.proof.plan import EVERYTHING, ORACLE, RANDOM
 

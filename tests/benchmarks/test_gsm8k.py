@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.proof.gsm8k import Measurement, compared, gsm8k_tables
+from benchmarks.proof.gsm8k_found import Measurement, compared, gsm8k_tables
 from curation.validation.trial import Trial
 
 
@@ -19,13 +19,15 @@ def test_a_difference_is_paired_by_problem_and_told_by_token() -> None:
     found = compared(
         {
             "random": {"0.25": [measured(0.1, one) for one in random]},
-            "default": {"0.25": [measured(0.2, one) for one in better]},
+            "influence-consensus": {"0.25": [measured(0.2, one) for one in better]},
         }
     )
-    assert found["trained"]["default"]["0.25"] == [[0.2, -2.4], [0.2, pytest.approx(-2.6)]]
+    assert found["trained"]["influence-consensus"]["0.25"] == [[0.2, -2.4], [0.2, pytest.approx(-2.6)]]
     each = np.array([0.9, 1.0, 1.1, 1.0])  # the mean over the two seeds that both arms have
     reach = 3.182446 * each.std(ddof=1) / 2  # Student's t with three degrees of freedom
     low, high = (each.mean() - reach) / 10, (each.mean() + reach) / 10
-    assert found["minus_random"] == {"default": {"0.25": [pytest.approx(one) for one in (0.1, low, high)]}}
-    told = gsm8k_tables({**found, "auc": {"default": {"spoilt": 0.9}}})
-    assert "| `default` | 25% | -2.4000, -2.6000 | +0.1000 (+0.0870 to +0.1130) | 0.200, 0.200 |" in told
+    assert found["minus_random"] == {
+        "influence-consensus": {"0.25": [pytest.approx(one) for one in (0.1, low, high)]}
+    }
+    table = gsm8k_tables({**found, "auc": {"influence-consensus": {"spoilt": 0.9}}})
+    assert "| 25% | -2.4000, -2.6000 | +0.1000 (+0.0870 to +0.1130) | - | 0.200, 0.200 |" in table
