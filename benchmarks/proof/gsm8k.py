@@ -82,13 +82,15 @@ def prove(folder: Path, model: str, data: Path) -> Iterator[dict[str, Any]]:
 def _arms(
     catalogue: Catalogue, run_id: str, kinds: NDArray[np.str_], keep: float, seed: int
 ) -> Iterator[Arm]:
+    """What is trained on, what matters most first."""
     names = frame_of(catalogue).names
     yield make_arm(catalogue, RANDOM, Recipe(RANDOM, keep=keep, seed=seed))
+    first, *others = (make_arm(catalogue, name, Recipe(name, run_id=run_id, keep=keep)) for name in RECIPES)
+    yield first
     lots = order_by_lot(seed, names)
     best = lots[np.argsort(kinds[lots] != NONE, kind="stable")][: round(keep * len(names))]
     yield Arm(ORACLE, None, tuple(sorted(names[place] for place in best)), keep)
-    for name in RECIPES:
-        yield make_arm(catalogue, name, Recipe(name, run_id=run_id, keep=keep))
+    yield from others
 
 
 def _trained(
