@@ -96,7 +96,7 @@ bench-app: install browser
 	$(RUN) -m benchmarks.app.run
 	$(RUN) -m benchmarks.tables
 
-# Does curating make a better model? Two to three hours on two cores; docs/proof.md is made of it.
+# Does curating make a better model? About three hours on two cores, by estimate; docs/proof.md is made of it.
 proof: peers
 	$(RUN) -m benchmarks.proof.run --peers $(PEERS)/bin/python
 	$(RUN) -m benchmarks.proof.page
