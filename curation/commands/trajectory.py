@@ -18,6 +18,13 @@ def trajectory(
     exact: Annotated[
         bool, typer.Option("--exact/--no-exact", help="Compute the metagradient too, or only what is cheap.")
     ] = True,
+    drawn: Annotated[
+        bool,
+        typer.Option(
+            "--drawn-weights",
+            help="Weigh each trace by lot between 0 and 2, anew with each --seed, in place of 1; for the mean of several seeds.",
+        ),
+    ] = False,
     epochs: Annotated[float | None, typer.Option(help="Passes over the traces.")] = None,
     learning_rate: training.LearningRate = None,
     warmup: training.Warmup = None,
@@ -58,6 +65,7 @@ def trajectory(
             lora=lora,
             groups=tuple(dict.fromkeys(name.strip() for name in groups.split(",") if name.strip())),
             exact=exact,
+            drawn=drawn,
             dtype=dtype,
             device=device,
         )

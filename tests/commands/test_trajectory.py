@@ -25,3 +25,6 @@ def test_the_command_goes_along_a_training_and_refuses_what_cannot_be_meant(
     asked = "SELECT count(*) AS n FROM scores WHERE name = 'trajectory/gold' AND value IS NOT NULL"
     assert run_json(capsys, "sql", root, asked) == [{"n": 60}]
     assert run_json(capsys, *given, "--no-exact")["already_there"]
+    drawn = run_json(capsys, *given, "--no-exact", "--drawn-weights")
+    assert not drawn["already_there"]
+    assert "several seeds in a row" in drawn["notes"][1]

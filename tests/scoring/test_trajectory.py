@@ -8,6 +8,7 @@ import pytest
 
 from curation.errors import ModelError, ScoringError
 from curation.models.train import TrainSettings
+from curation.scoring.ensemble import ensemble
 from curation.scoring.progress import Progress
 from curation.scoring.trajectory.request import TrajectoryRequest
 from curation.scoring.trajectory.trajectory import trajectory
@@ -101,6 +102,30 @@ def test_without_the_exact_form_the_others_are_the_same(
         "tracin/gold",
     }
     assert all(value == pytest.approx(whole[key], rel=1e-4) for key, value in cheap.items())
+
+
+def test_with_drawn_weights_another_seed_weighs_the_traces_otherwise(
+    project: Project, request_: TrajectoryRequest
+) -> None:
+    settings = replace(SETTINGS, shuffled=False)  # So that a seed decides the weights alone.
+    runs = [
+        trajectory(
+            project, replace(request_, settings=replace(settings, seed=seed), exact=False, drawn=drawn)
+        )
+        for drawn in (False, True)
+        for seed in (0, 1)
+    ]
+    even, _, *drawn = (values(project, run.run_id) for run in runs)
+    assert even["trajectory/gold", TRACES[0].trace_id] not in {
+        one["trajectory/gold", TRACES[0].trace_id] for one in drawn
+    }
+    assert drawn[0] != drawn[1]
+    assert "weights were drawn by the seed" in runs[2].notes[1]
+    assert len({run.run_id for run in runs}) == 4
+    mean = values(project, ensemble(project, [run.run_id for run in runs[2:]]).run_id)
+    for one in TRACES:
+        parts = [found["trajectory/gold", one.trace_id] for found in drawn]
+        assert mean["trajectory/gold", one.trace_id] == pytest.approx(sum(parts) / 2)
 
 
 def test_a_trace_that_no_training_can_use_has_no_score(tmp_path: Path, request_: TrajectoryRequest) -> None:

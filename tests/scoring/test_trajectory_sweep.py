@@ -10,6 +10,7 @@ from torch import Tensor
 
 from curation.models.load import load_tokenizer
 from curation.models.train import TrainSettings
+from curation.scoring.trajectory.drawn import drawn_weights
 from curation.scoring.trajectory.network import Row
 from curation.scoring.trajectory.questions import Questions
 from curation.scoring.trajectory.request import TrajectoryRequest
@@ -77,6 +78,25 @@ def test_the_metagradient_is_what_finite_differences_of_the_weights_of_the_data_
     for way in ways:
         ahead, behind = (measured(training, 1 + step * way) for step in (1e-4, -1e-4))
         assert torch.allclose(gradient @ way, (ahead - behind) / 2e-4, rtol=1e-4, atol=1e-7)
+
+
+def test_over_evenly_spread_weights_the_metagradient_is_what_a_trace_makes_of_the_result(
+    smooth_folder: Path,
+) -> None:
+    """Its integral from not there to there twice, with the others' weights at what a draw gives them."""
+    training = trained(smooth_folder, "sgd", replace(SETTINGS, learning_rate=0.2))
+    nodes, shares = np.polynomial.legendre.leggauss(8)
+    weights = torch.from_numpy(drawn_weights([one.trace_id for one in TRACES[:12]], 3))
+
+    def at(place: int, weight: float) -> Tensor:
+        return weights.index_fill(0, torch.tensor([place]), weight)
+
+    for place in (0, 5):
+        slopes = [swept(training.weighed(at(place, 1 + node)))["metagradient"][:, place] for node in nodes]
+        whole = sum(float(share) * slope for share, slope in zip(shares, slopes, strict=True))
+        expected = measured(training, at(place, 2)) - measured(training, at(place, 0))
+        assert torch.allclose(whole, expected, rtol=1e-4, atol=1e-9)
+        assert not torch.allclose(2 * slopes[-1], expected, rtol=0.01)  # No slope alone says it.
 
 
 def test_the_metagradient_predicts_retraining_without_a_trace(smooth_folder: Path) -> None:

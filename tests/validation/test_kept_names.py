@@ -81,6 +81,10 @@ def test_another_optimiser_has_a_name_of_its_own(catalogue: Catalogue, change: d
     assert all(one != another for one, another in zip(usual, other, strict=True))
 
 
+def test_a_run_with_drawn_weights_has_a_name_of_its_own() -> None:
+    assert run_key(SOME, drawn=False) == run_key(SOME) != run_key(SOME, drawn=True)
+
+
 def test_what_decides_leaves_out_only_later_settings_at_their_defaults() -> None:
     assert {"optimizer": "adamw", "eps": 1e-8, **SOME.deciding()} == asdict(SOME)
     assert not {"optimizer", "eps"} & set(SOME.deciding())

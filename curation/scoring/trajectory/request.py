@@ -23,6 +23,7 @@ class TrajectoryRequest:
         lora: An adapter is trained in place of all weights.
         groups: Query groups to ask about; all of the project's where empty.
         exact: Whether the metagradient is computed too: several times the work, and more memory.
+        drawn: Each trace's weight in the data is drawn between 0 and 2, by the settings' seed, and not 1.
         dtype: "float32" or "float64", of everything.
         device: "auto" (CUDA where there is one), "cpu", ...
     """
@@ -32,6 +33,7 @@ class TrajectoryRequest:
     lora: bool = False
     groups: tuple[str, ...] = ()
     exact: bool = True
+    drawn: bool = False
     dtype: str = "float32"
     device: str = "auto"
 
@@ -54,8 +56,11 @@ class TrajectoryRequest:
         settings = self.settings.deciding()
         # These two belonged to the request before they were settings; the runs of then are still found.
         optimizer = {name: settings.pop(name, getattr(self.settings, name)) for name in ("optimizer", "eps")}
+        asked = {**asdict(self), "settings": settings, **optimizer}
+        if not self.drawn:  # From before there was a choice.
+            del asked["drawn"]
         content = {
-            "trajectory": {**asdict(self), "settings": settings, **optimizer},
+            "trajectory": asked,
             "revision": revision,
             "files": list(files),
             "template": template,

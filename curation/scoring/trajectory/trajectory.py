@@ -16,6 +16,7 @@ from curation.scoring.job import Job, Room, discard_job, open_job
 from curation.scoring.progress import OnProgress, Reporter
 from curation.scoring.scored import Scored, finished_run
 from curation.scoring.trajectory.backwards import gathered, sweep
+from curation.scoring.trajectory.drawn import drawn_weights
 from curation.scoring.trajectory.publish import columns_of, publish_trajectory
 from curation.scoring.trajectory.questions import Questions, questions_of
 from curation.scoring.trajectory.request import TrajectoryRequest
@@ -85,7 +86,7 @@ def trajectory(
                 torch.set_num_threads(job.room.threads)
                 _run(project, job, request, prepared, about, started, on_progress)
                 discard_job(project, job.run_id)
-        return Scored(job.run_id, already_there=False, notes=_notes(prepared))
+        return Scored(job.run_id, already_there=False, notes=_notes(prepared, request))
     finally:
         catalogue.close()
 
@@ -97,6 +98,10 @@ def _prepare(catalogue: Catalogue, request: TrajectoryRequest) -> Prepared:
     device, tokenizer = find_device(request.device), load_tokenizer(request.model)
     traces = [Trace(*texts) for _, *texts in rows]
     training, places = prepare(request, tokenizer, traces, catalogue.project.template, device)
+    trace_ids = [rows[place][0] for place in places]
+    if request.drawn:
+        weights = drawn_weights(trace_ids, request.settings.seed)
+        training = training.weighed(torch.from_numpy(weights))
     module = training.network.module
     revision = getattr(module.config, "_commit_hash", None) or fingerprint(Path(request.model))
     model = LanguageModel(
@@ -106,7 +111,7 @@ def _prepare(catalogue: Catalogue, request: TrajectoryRequest) -> Prepared:
     return Prepared(
         training,
         questions_of(read_queries(catalogue, model), request.groups),
-        [rows[place][0] for place in places],
+        trace_ids,
         [len(split_steps(rows[place][2])) for place in places],
         [
             (row[0], "the prompt leaves no room for a completion")
@@ -162,12 +167,17 @@ def _run(
     reporter.finish()
 
 
-def _notes(prepared: Prepared) -> list[str]:
+def _notes(prepared: Prepared, request: TrajectoryRequest) -> list[str]:
     training = prepared.training
     notes = [
         f"{len(training.schedule):,} optimiser steps on {len(training.rows):,} traces were replayed and gone back "
         f"through, with {training.network.size:,} weights."
     ]
+    if request.drawn:
+        notes.append(
+            "The traces' weights were drawn by the seed; replay with several seeds in a row, and take the mean of the "
+            "runs with `curation ensemble`."
+        )
     if any(isinstance(one, nn.Dropout) and one.p > 0 for one in training.network.module.modules()):
         notes.append("This model is trained with dropout, which the replay leaves out.")
     if prepared.unscored:
