@@ -22,9 +22,12 @@ def trajectory(
         bool,
         typer.Option(
             "--drawn-weights",
-            help="Weigh each trace by lot between 0 and 2, anew with each --seed, in place of 1; for the mean of several seeds.",
+            help="Weigh each trace by lot between 0 and 2, anew in each replay, in place of 1; for the mean of several.",
         ),
     ] = False,
+    replays: Annotated[
+        int, typer.Option(min=1, help="Replays, with --seed and those after it; their mean is a run as well.")
+    ] = 1,
     epochs: Annotated[float | None, typer.Option(help="Passes over the traces.")] = None,
     learning_rate: training.LearningRate = None,
     warmup: training.Warmup = None,
@@ -43,8 +46,8 @@ def trajectory(
     Stopped, the same command continues.
     """
     from curation.models.train_settings import settings_for
+    from curation.scoring.trajectory.replays import mean_of_replays
     from curation.scoring.trajectory.request import TrajectoryRequest
-    from curation.scoring.trajectory.trajectory import trajectory as go_back
 
     with wrong_use():
         settings = settings_for(
@@ -70,5 +73,5 @@ def trajectory(
             device=device,
         )
     with progress_bar() as tell:
-        done = go_back(open_project(project), request, on_progress=tell)
+        done = mean_of_replays(open_project(project), request, replays, on_progress=tell)
     answer_run(done.run_id, done.already_there, done.notes, as_json)

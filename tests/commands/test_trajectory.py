@@ -25,6 +25,13 @@ def test_the_command_goes_along_a_training_and_refuses_what_cannot_be_meant(
     asked = "SELECT count(*) AS n FROM scores WHERE name = 'trajectory/gold' AND value IS NOT NULL"
     assert run_json(capsys, "sql", root, asked) == [{"n": 60}]
     assert run_json(capsys, *given, "--no-exact")["already_there"]
-    drawn = run_json(capsys, *given, "--no-exact", "--drawn-weights")
-    assert not drawn["already_there"]
-    assert "several seeds in a row" in drawn["notes"][1]
+    drawn = run_json(capsys, *given, "--no-exact", "--drawn-weights", "--seed", 1)
+    assert "is in the mean of several replays" in drawn["notes"][1]
+    mean = run_json(capsys, *given, "--no-exact", "--drawn-weights", "--replays", 2)
+    assert mean["notes"][0] == "It is the mean of 2 runs."
+    runs = run_json(capsys, "sql", root, "SELECT run_id FROM run WHERE parameters LIKE '%trajectory%'")
+    assert len(runs) == 4  # Even, two drawn ones of which one was there, and their mean.
+    assert run_json(capsys, *given, "--no-exact", "--drawn-weights", "--replays", 2)["already_there"]
+    status, _, err = run(capsys, *given, "--replays", 0)
+    assert status == 2
+    assert "--replays" in err

@@ -8,12 +8,12 @@ import pytest
 
 from curation.errors import ModelError, ScoringError
 from curation.models.train import TrainSettings
-from curation.scoring.ensemble import ensemble
 from curation.scoring.progress import Progress
+from curation.scoring.trajectory.replays import mean_of_replays
 from curation.scoring.trajectory.request import TrajectoryRequest
 from curation.scoring.trajectory.trajectory import trajectory
 from curation.store.catalogue import open_catalogue
-from curation.store.project import Project, create_project
+from curation.store.project import Project, create_project, open_project
 from curation.traces.trace import Trace
 from tests.scoring.conftest import TRACES, fill, values
 
@@ -120,12 +120,39 @@ def test_with_drawn_weights_another_seed_weighs_the_traces_otherwise(
         one["trajectory/gold", TRACES[0].trace_id] for one in drawn
     }
     assert drawn[0] != drawn[1]
-    assert "weights were drawn by the seed" in runs[2].notes[1]
+    assert "in the mean of several replays" in runs[2].notes[1]
     assert len({run.run_id for run in runs}) == 4
-    mean = values(project, ensemble(project, [run.run_id for run in runs[2:]]).run_id)
+    told: list[str] = []
+    asked = replace(request_, settings=settings, exact=False, drawn=True)
+    averaged = mean_of_replays(project, asked, 2, on_progress=lambda moment: told.append(moment.stage))
+    assert told == []  # Both replays were there.
+    mean = values(project, averaged.run_id)
     for one in TRACES:
         parts = [found["trajectory/gold", one.trace_id] for found in drawn]
         assert mean["trajectory/gold", one.trace_id] == pytest.approx(sum(parts) / 2)
+
+
+def test_a_killed_series_of_replays_keeps_what_was_done(
+    project: Project, tmp_path: Path, request_: TrajectoryRequest
+) -> None:
+    asked = replace(request_, exact=False, drawn=True)
+    whole = mean_of_replays(fill(create_project(tmp_path / "other"), TRACES), asked, 3)
+    told: list[str] = []
+
+    def kill(moment: Progress) -> None:
+        told.append(moment.stage)
+        if moment.stage == "2 of 3, going back" and moment.done >= 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        mean_of_replays(project, asked, 3, on_progress=kill)
+    assert "1 of 3, replaying" in told
+    told.clear()
+    continued = mean_of_replays(project, asked, 3, on_progress=lambda moment: told.append(moment.stage))
+    assert not [stage for stage in told if stage.startswith("1 of 3")]
+    assert values(project, continued.run_id) == values(open_project(tmp_path / "other"), whole.run_id)
+    with pytest.raises(ScoringError, match="0 replays cannot be done"):
+        mean_of_replays(project, asked, 0)
 
 
 def test_a_trace_that_no_training_can_use_has_no_score(tmp_path: Path, request_: TrajectoryRequest) -> None:

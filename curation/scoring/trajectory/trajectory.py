@@ -175,8 +175,8 @@ def _notes(prepared: Prepared, request: TrajectoryRequest) -> list[str]:
     ]
     if request.drawn:
         notes.append(
-            "The traces' weights were drawn by the seed; replay with several seeds in a row, and take the mean of the "
-            "runs with `curation ensemble`."
+            "The traces' weights were drawn by the seed; what they say is in the mean of several replays "
+            "(`--replays`, or `curation ensemble`)."
         )
     if any(isinstance(one, nn.Dropout) and one.p > 0 for one in training.network.module.modules()):
         notes.append("This model is trained with dropout, which the replay leaves out.")
