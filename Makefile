@@ -109,7 +109,7 @@ proof-gsm8k: install
 	$(RUN) -m benchmarks.proof.gsm8k --model "$(MODEL)" --data "$(DATA)"
 	$(RUN) -m benchmarks.proof.page
 
-# What a gentler training of the demo's pool 0 changes; by estimate an hour and a half of a free core.
+# What a gentler training of the demo's pool 0 changes; by estimate three hours of a free core.
 proof-gentle: install
 	$(RUN) -m benchmarks.proof.gentle
 	$(RUN) -m benchmarks.proof.page
